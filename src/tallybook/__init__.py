@@ -1,0 +1,1 @@
+"""Usage-based billing a company can trust with its money."""

@@ -1,0 +1,38 @@
+"""The tenant, and the keys that act for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class Organization(msgspec.Struct, frozen=True, kw_only=True):
+    """The tenant: every row and every port method is scoped by it."""
+
+    id: str
+    key: str
+    name: str
+    created_at: datetime
+
+
+class Scope(StrEnum):
+    """What a key may do. `write` does not include `ingest`: each is granted by itself."""
+
+    INGEST = "ingest"
+    READ = "read"
+    WRITE = "write"
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as it is kept: never the secret, only its SHA-256."""
+
+    id: str
+    organization_id: str
+    name: str
+    prefix: str
+    secret_sha256: bytes
+    scopes: frozenset[Scope]
+    created_at: datetime
+    revoked_at: datetime | None = None

@@ -1,0 +1,1 @@
+"""Usage events, their identity and the verdicts on them."""

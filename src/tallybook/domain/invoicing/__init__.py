@@ -1,0 +1,1 @@
+"""Rated lines → invoices in whole minor units."""

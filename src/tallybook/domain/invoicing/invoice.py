@@ -1,0 +1,80 @@
+"""The invoice: lines in whole minor units that keep their working and their evidence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from tallybook.domain.kernel.instants import Span
+from tallybook.domain.metering.meter import Evidence
+from tallybook.domain.rating.rated_line import Step
+
+
+class InvoiceStatus(StrEnum):
+    """`draft → open → paid | void | uncollectible`."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+    UNCOLLECTIBLE = "uncollectible"
+
+
+class UsageProof(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a usage line's quantity came from, so that it can be counted again."""
+
+    meter_id: str
+    customer_key: str
+    span: Span
+    match: dict[str, str] = {}
+    evidence: Evidence
+
+
+class LineItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One printed row. `amount_minor` is `exact_amount` rounded once."""
+
+    number: int
+    price_key: str
+    name: str
+    service_period: Span
+    quantity: Decimal
+    unit: str
+    exact_amount: Decimal
+    amount_minor: int
+    working: tuple[Step, ...]
+    proof: UsageProof | None = None
+
+
+class BilledTo(msgspec.Struct, frozen=True, kw_only=True):
+    """The customer as it was when the invoice was assembled."""
+
+    customer_id: str
+    key: str
+    name: str
+    timezone: str
+    locale: str
+
+
+class Invoice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a customer owes for one billing period of one subscription.
+
+    `total_minor` is the sum of the printed lines. A finalized invoice has a number and never
+    changes; only its status moves on.
+    """
+
+    id: str
+    number: str | None
+    status: InvoiceStatus
+    billed_to: BilledTo
+    subscription_id: str
+    plan_version_id: str
+    period: Span
+    currency: str
+    lines: tuple[LineItem, ...]
+    total_minor: int
+    as_of: int
+    created_at: datetime
+    finalized_at: datetime | None = None

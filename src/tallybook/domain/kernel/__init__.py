@@ -1,0 +1,1 @@
+"""What every room stands on: exact decimals, money, time, names, refusals."""

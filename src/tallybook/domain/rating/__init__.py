@@ -1,0 +1,1 @@
+"""Quantity × price → exact amount with its working. Rounds nothing."""

@@ -1,0 +1,1 @@
+"""Contracts in time: periods, cycles, changes."""

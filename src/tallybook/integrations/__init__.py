@@ -1,0 +1,1 @@
+"""Vendors, each unaware of the others."""

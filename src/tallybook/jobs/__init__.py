@@ -1,0 +1,1 @@
+"""What runs by itself: calls services, holds no rule."""

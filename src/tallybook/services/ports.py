@@ -1,0 +1,185 @@
+"""What services need of the world, and the one value that carries it to them.
+
+Doors hand a `Wiring` to every service; `bootstrap` makes it. Records live in PostgreSQL and are
+reached inside one transaction of one organization; events live in ClickHouse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.customers.customer import Customer
+from tallybook.domain.customers.organization import ApiKey, Organization
+from tallybook.domain.events.event import StoredEvent
+from tallybook.domain.invoicing.invoice import Invoice, LineItem, UsageProof
+from tallybook.domain.kernel.instants import Span
+from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
+from tallybook.domain.subscriptions.subscription import Subscription
+
+
+class CustomerRecords(Protocol):
+    """Customers of the transaction's organization, found by key or id."""
+
+    def add(self, customer: Customer) -> None:
+        """Keep a new customer; `Conflicting` if its key is taken."""
+
+    def replace(self, customer: Customer) -> None: ...
+    def by_key(self, key: str) -> Customer | None: ...
+    def by_ids(self, ids: Iterable[str]) -> Mapping[str, Customer]: ...
+    def page(self, *, after: str, limit: int) -> list[Customer]:
+        """Customers in key order, those after key `after`."""
+
+
+class MeterRecords(Protocol):
+    """Meters of the transaction's organization."""
+
+    def add(self, meter: Meter) -> None: ...
+    def by_key(self, key: str) -> Meter | None: ...
+    def by_id(self, meter_id: str) -> Meter | None: ...
+    def by_keys(self, keys: Iterable[str]) -> Mapping[str, Meter]: ...
+    def page(self, *, after: str, limit: int) -> list[Meter]: ...
+
+
+class PlanRecords(Protocol):
+    """Plan versions of the transaction's organization."""
+
+    def add(self, version: PlanVersion) -> None: ...
+    def latest(self, plan_key: str) -> PlanVersion | None: ...
+    def by_ids(self, ids: Iterable[str]) -> Mapping[str, PlanVersion]: ...
+    def versions(self, plan_key: str) -> list[PlanVersion]: ...
+    def page(self, *, after: str, limit: int) -> list[PlanVersion]:
+        """The latest version of each plan, in order of plan key."""
+
+
+class SubscriptionRecords(Protocol):
+    """Subscriptions of the transaction's organization."""
+
+    def add(self, subscription: Subscription) -> None: ...
+    def add_many(self, subscriptions: Sequence[Subscription]) -> None: ...
+    def replace_many(self, subscriptions: Sequence[Subscription]) -> None: ...
+    def by_key(self, key: str) -> Subscription | None: ...
+    def by_ids(self, ids: Iterable[str]) -> Mapping[str, Subscription]: ...
+    def due(self, *, until: datetime, after: str, limit: int) -> list[Subscription]:
+        """Those whose open period ends by `until`, in id order, locked for this transaction.
+
+        Rows that another transaction is closing are skipped, not waited for.
+        """
+
+    def of_customer(self, customer_id: str) -> list[Subscription]: ...
+    def page(self, *, after: str, limit: int) -> list[Subscription]: ...
+
+
+class InvoiceRecords(Protocol):
+    """Invoices of the transaction's organization."""
+
+    def add_many(self, invoices: Sequence[Invoice]) -> int:
+        """Keep drafts; one whose id exists is left as it is. Answers how many were new."""
+
+    def finalize_many(self, invoice_ids: Sequence[str], *, at: datetime) -> list[Invoice]:
+        """Number drafts without a gap, in the order given, and freeze them."""
+
+    def by_id(self, invoice_id: str) -> Invoice | None:
+        """By id or by number."""
+
+    def line(self, invoice_id: str, number: int) -> LineItem | None: ...
+    def page(
+        self, *, after: str, limit: int, customer_id: str | None = None, status: str | None = None
+    ) -> list[Invoice]:
+        """Newest first, without their lines' working."""
+
+
+class Records(Protocol):
+    """One transaction of one organization. Nothing in it sees another organization's rows."""
+
+    @property
+    def organization_id(self) -> str: ...
+    @property
+    def customers(self) -> CustomerRecords: ...
+    @property
+    def meters(self) -> MeterRecords: ...
+    @property
+    def plans(self) -> PlanRecords: ...
+    @property
+    def subscriptions(self) -> SubscriptionRecords: ...
+    @property
+    def invoices(self) -> InvoiceRecords: ...
+
+
+class Books(Protocol):
+    """The database of records."""
+
+    def begin(self, organization_id: str) -> AbstractContextManager[Records]:
+        """A transaction: committed when the block ends, rolled back when it raises."""
+
+
+class Directory(Protocol):
+    """Organizations and their keys: what is asked before it is known who asks."""
+
+    def add_organization(self, organization: Organization) -> None: ...
+    def organizations(self) -> list[Organization]: ...
+    def add_key(self, key: ApiKey) -> None: ...
+    def find_key(self, secret_sha256: bytes) -> ApiKey | None: ...
+    def keys_of(self, organization_id: str) -> list[ApiKey]: ...
+    def revoke_key(self, organization_id: str, key_id: str, *, at: datetime) -> bool: ...
+
+
+class CustomerSpan(Protocol):
+    """Whose usage, over which time."""
+
+    @property
+    def customer(self) -> str: ...
+    @property
+    def span(self) -> Span: ...
+
+
+class UsageStore(Protocol):
+    """Quantities, counted from the events up to a position."""
+
+    def measure(self, organization_id: str, meter: Meter, query: UsageQuery) -> list[Usage]:
+        """Usage by customer, then dimensions, then window. No row where nothing was counted."""
+
+    def measure_spans(
+        self,
+        organization_id: str,
+        meter: Meter,
+        spans: Sequence[CustomerSpan],
+        *,
+        as_of: int,
+        group_by: tuple[str, ...] = (),
+    ) -> list[Usage]:
+        """Usage of many customers, each over its own span, by one query to the event store."""
+
+    def events_behind(
+        self,
+        organization_id: str,
+        meter: Meter,
+        proof: UsageProof,
+        *,
+        after: str = "",
+        limit: int = 100,
+    ) -> tuple[list[StoredEvent], str]:
+        """The very events that were counted, by time and position; and where to go on, or ""."""
+
+
+class EventLog(Protocol):
+    """The log of events: append-only, each identity once, positions without a late-comer."""
+
+    def position(self) -> int:
+        """The as-of of now: no event will ever appear at or below it that is not there yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """All that services are given. `now` and `new_id` are the only sources of time and chance."""
+
+    books: Books
+    directory: Directory
+    event_log: EventLog
+    usage: UsageStore
+    now: Callable[[], datetime]
+    new_id: Callable[[str], str]

@@ -1,0 +1,1 @@
+"""The engines: SQL lives here and nowhere else."""
