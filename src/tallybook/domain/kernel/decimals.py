@@ -19,7 +19,7 @@ SCALE = 12
 INTEGER_DIGITS = 26
 """Digits before the point that a quantity or an amount may have: with SCALE, a Decimal128."""
 
-_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+_PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 _EXACT = decimal.Context(
     prec=100,
