@@ -1,0 +1,49 @@
+"""The program's commands, put together. Who starts the program adds those that need no API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tallybook.cli.client import Connect
+from tallybook.cli.session import Session
+
+
+def compose(connect: Connect) -> typer.Typer:
+    """The program, its commands reaching the API through `connect` unless a URL is given.
+
+    The context's `obj` is the `Session`, also for commands that are added later.
+    """
+    app = typer.Typer(
+        name="tallybook",
+        help="Usage-based billing you can explain: events in, exact invoices out.",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def root(
+        context: typer.Context,
+        directory: Annotated[
+            Path | None,
+            typer.Option(
+                "--directory", "-d", envvar="TALLYBOOK_HOME", help="The data directory to work on."
+            ),
+        ] = None,
+        url: Annotated[
+            str, typer.Option(envvar="TALLYBOOK_URL", help="A server elsewhere, with its API key.")
+        ] = "",
+        api_key: Annotated[
+            str, typer.Option(envvar="TALLYBOOK_API_KEY", help="The key to use with --url.")
+        ] = "",
+        is_quiet: Annotated[
+            bool, typer.Option("--quiet", "-q", help="Do not say which server is used.")
+        ] = False,
+    ) -> None:
+        context.obj = Session(connect, directory, url.rstrip("/"), api_key, is_quiet)
+
+    return app
