@@ -1,58 +1,35 @@
-"""Prices: rules from quantity to amount. Amounts are in major units of the plan's currency."""
+"""Prices: rules from usage to amount. Amounts are in major units of the plan's currency."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
+from tallybook.domain.catalog.models.flat import Flat
+from tallybook.domain.catalog.models.graduated import Graduated
+from tallybook.domain.catalog.models.package import Package
+from tallybook.domain.catalog.models.per_unit import PerUnit
+from tallybook.domain.catalog.models.quantity_rule import QuantityRule
+from tallybook.domain.catalog.models.rule import Rule
+from tallybook.domain.catalog.models.tiers import Tier
+from tallybook.domain.catalog.models.volume import Volume
 
-class Tier(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One step of a price. `up_to` is inclusive; the last tier has none."""
+__all__ = [
+    "AnyRule",
+    "Flat",
+    "Graduated",
+    "Package",
+    "PerUnit",
+    "Price",
+    "Rule",
+    "Tier",
+    "Timing",
+    "Volume",
+]
 
-    up_to: Decimal | None = None
-    unit_amount: Decimal = Decimal(0)
-    flat_amount: Decimal = Decimal(0)
-
-
-class Rule(msgspec.Struct, frozen=True, tag_field="model"):
-    """From quantity to amount. Base of the union of the pricing models."""
-
-
-class Flat(Rule, frozen=True, tag="flat"):
-    """One amount a period, whatever the quantity."""
-
-    amount: Decimal
-
-
-class PerUnit(Rule, frozen=True, tag="per_unit"):
-    """Every unit costs the same."""
-
-    unit_amount: Decimal
-
-
-class Graduated(Rule, frozen=True, tag="graduated"):
-    """Every unit pays the price of the tier it falls in."""
-
-    tiers: tuple[Tier, ...]
-
-
-class Volume(Rule, frozen=True, tag="volume"):
-    """All units pay the price of the tier that the whole quantity falls in."""
-
-    tiers: tuple[Tier, ...]
-
-
-class Package(Rule, frozen=True, tag="package"):
-    """Units are sold by the started package, after `free_units`."""
-
-    package_size: Decimal
-    package_amount: Decimal
-    free_units: Decimal = Decimal(0)
-
-
-AnyRule = Flat | PerUnit | Graduated | Volume | Package
+AnyRule = QuantityRule
+"""Every pricing model, told apart by `model`."""
 
 
 class Timing(StrEnum):

@@ -1,0 +1,50 @@
+"""`graduated`: every unit pays the price of the tier it falls in."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tallybook.domain.catalog.models.rule import Rule
+from tallybook.domain.catalog.models.tiers import (
+    Beyond,
+    Tier,
+    charge_tier,
+    check_tiers,
+    no_usage,
+)
+from tallybook.domain.catalog.working import ZERO, RatedLine, Step, line
+
+
+class Graduated(Rule, frozen=True, tag="graduated"):
+    """Every unit pays the price of the tier it falls in; `up_to` belongs to the tier below.
+
+    A tier's flat amount is owed in full once a part of a unit falls into it. Tiers beyond the
+    quantity are not entered. Zero enters no tier, unless `zero_quantity_charges_first_flat_fee`.
+    """
+
+    tiers: tuple[Tier, ...]
+    zero_quantity_charges_first_flat_fee: bool = False
+    beyond: Beyond | None = None
+
+    def check(self) -> None:
+        check_tiers(self.tiers, beyond=self.beyond)
+
+    def rate(self, quantity: Decimal) -> RatedLine:
+        if not quantity:
+            return no_usage(
+                self.tiers[0].flat_amount, charges_flat=self.zero_quantity_charges_first_flat_fee
+            )
+        steps: list[Step] = []
+        below = ZERO
+        endless = self.tiers[-1] if self.beyond is Beyond.LAST_TIER else None
+        for tier in self.tiers:
+            ceiling = tier.up_to
+            if ceiling is None or quantity <= ceiling or tier is endless:
+                ceiling = quantity
+            code = "next_tier" if steps else "first_tier"
+            steps += charge_tier(code, ceiling - below, tier, {"above": below, "until": ceiling})
+            below = ceiling
+            if below == quantity:
+                return line(quantity, *steps)
+        steps.append(Step("beyond_free", quantity - below, ZERO, ZERO, {"above": below}))
+        return line(quantity, *steps)

@@ -1,0 +1,21 @@
+"""`per_unit`: every unit costs the same."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tallybook.domain.catalog.models.rule import Rule, check_amount
+from tallybook.domain.catalog.working import RatedLine, Step
+
+
+class PerUnit(Rule, frozen=True, tag="per_unit"):
+    """Every unit costs the same; a part of a unit costs its part."""
+
+    unit_amount: Decimal
+
+    def check(self) -> None:
+        check_amount(self.unit_amount, "unit_amount")
+
+    def rate(self, quantity: Decimal) -> RatedLine:
+        amount = quantity * self.unit_amount
+        return RatedLine(quantity, amount, (Step("per_unit", quantity, self.unit_amount, amount),))

@@ -1,0 +1,132 @@
+"""Tiers, and what makes a list of them a price: sorted, gapless, open at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, Decimal
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from tallybook.domain.catalog.models.rule import check_amount, check_positive
+from tallybook.domain.catalog.working import ONE, RatedLine, Step, single
+from tallybook.domain.kernel.decimals import bounded
+from tallybook.domain.kernel.errors import Invalid
+
+
+class Tier(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One step of a price. `up_to` is inclusive and counted from zero; the last tier has none.
+
+    With `block_size` the units are sold by the started block and `unit_amount` is a block's price.
+    `cap` is the most that the tier charges, its flat amount included.
+    """
+
+    up_to: Decimal | None = None
+    unit_amount: Decimal = Decimal(0)
+    flat_amount: Decimal = Decimal(0)
+    block_size: Decimal | None = None
+    cap: Decimal | None = None
+
+
+class Beyond(StrEnum):
+    """What a quantity pays beyond a last tier that has an end."""
+
+    LAST_TIER = "last_tier"
+    FREE = "free"
+
+
+class Bounded(Protocol):
+    """Anything with an inclusive upper bound."""
+
+    @property
+    def up_to(self) -> Decimal | None: ...
+
+
+def check_bounds(tiers: Sequence[Bounded], *, beyond: Beyond | None = None) -> None:
+    """Each tier begins where the one before ended; only the last may be without an end.
+
+    A last tier that ends must be told, by `beyond`, what the units after it cost.
+    """
+    if not tiers:
+        raise Invalid(
+            "no_tiers", "A tiered price has no tier.", field="tiers", mend="Send one tier or more."
+        )
+    below = Decimal(0)
+    for index, tier in enumerate(tiers):
+        field = f"tiers/{index}/up_to"
+        is_last = index == len(tiers) - 1
+        if tier.up_to is None:
+            if not is_last:
+                raise Invalid(
+                    "open_tier_inside",
+                    f"Tier {index} has no end, so the tiers after it are never reached.",
+                    field=field,
+                    mend="Give every tier but the last an up_to.",
+                )
+            continue
+        bounded(tier.up_to, field=field)
+        if tier.up_to <= below:
+            raise Invalid(
+                "overlapping_tiers",
+                f"Tier {index} ends at {tier.up_to}, not above {below}, where it begins.",
+                field=field,
+                mend="Sort the tiers by up_to; each must end above the one before.",
+            )
+        if is_last and beyond is None:
+            raise Invalid(
+                "last_tier_ends",
+                f"No tier says what a unit above {tier.up_to} costs.",
+                field=field,
+                mend="Leave up_to out of the last tier, or say beyond: last_tier or free.",
+            )
+        below = tier.up_to
+
+
+def check_tiers(tiers: Sequence[Tier], *, beyond: Beyond | None = None) -> None:
+    """The bounds, and each tier's amounts."""
+    check_bounds(tiers, beyond=beyond)
+    for index, tier in enumerate(tiers):
+        check_amount(tier.unit_amount, f"tiers/{index}/unit_amount")
+        check_amount(tier.flat_amount, f"tiers/{index}/flat_amount")
+        if tier.block_size is not None:
+            check_positive(tier.block_size, f"tiers/{index}/block_size", "A block size")
+        if tier.cap is not None:
+            check_amount(tier.cap, f"tiers/{index}/cap")
+
+
+def started(quantity: Decimal, size: Decimal) -> Decimal:
+    """How many packages of `size` are needed to hold `quantity`.
+
+    Counted by `divmod`, whose parts are exact where a quotient might not end.
+    """
+    whole, rest = divmod(quantity, size)
+    return whole + 1 if rest > 0 else whole.quantize(ONE, rounding=ROUND_CEILING)
+
+
+def charge_tier(code: str, quantity: Decimal, tier: Tier, terms: dict[str, Decimal]) -> list[Step]:
+    """The steps of one tier for the units that fall into it: units, flat amount, cap."""
+    if tier.block_size is None:
+        units = Step(code, quantity, tier.unit_amount, quantity * tier.unit_amount, terms)
+    else:
+        blocks = started(quantity, tier.block_size)
+        amount = blocks * tier.unit_amount
+        terms = {**terms, "units": quantity, "block_size": tier.block_size}
+        units = Step(f"{code}_blocks", blocks, tier.unit_amount, amount, terms)
+    steps = [units]
+    if tier.flat_amount:
+        steps.append(single("tier_flat", tier.flat_amount, terms))
+    total = units.amount + tier.flat_amount
+    if tier.cap is not None and total > tier.cap:
+        steps.append(single("tier_cap", tier.cap - total, {**terms, "cap": tier.cap}))
+    return steps
+
+
+def no_usage(flat_amount: Decimal, *, charges_flat: bool) -> RatedLine:
+    """The line of a quantity of zero: nothing, or by the rule's choice the first flat amount."""
+    zero = Decimal(0)
+    if charges_flat and flat_amount:
+        step = single("zero_quantity_flat", flat_amount)
+    else:
+        step = Step("no_usage", zero, zero, zero)
+    return RatedLine(zero, step.amount, (step,))
