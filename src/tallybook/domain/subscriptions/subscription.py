@@ -7,14 +7,9 @@ from enum import StrEnum
 
 import msgspec
 
+from tallybook.domain.catalog.plan import Interval
 from tallybook.domain.kernel.instants import Span
-
-
-class Alignment(StrEnum):
-    """Where boundaries fall: on the calendar's own, or counted from the day it began."""
-
-    CALENDAR = "calendar"
-    ANNIVERSARY = "anniversary"
+from tallybook.domain.subscriptions.calendar import Alignment, BoundaryTime, Cycle
 
 
 class Status(StrEnum):
@@ -28,18 +23,50 @@ class Status(StrEnum):
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """A customer's contract to a plan version.
 
-    `period` is the billing period not yet closed. Boundaries fall at local midnight in `timezone`,
-    which is the customer's when the subscription began.
+    `period` is the billing period not yet closed; of an ended one, the last. `timezone` is the
+    customer's when the subscription began, and the interval is the plan version's, so that its
+    calendar never moves. `ends_at` is the end that was decided, reached or still ahead. `status` is
+    that of the books: it moves when a period is closed. What it is at an instant, `status_at` says.
     """
 
     id: str
     key: str
     customer_id: str
     plan_version_id: str
+    interval: Interval = Interval.MONTH
+    interval_count: int = 1
     alignment: Alignment
+    boundary_time: BoundaryTime = BoundaryTime.LOCAL_MIDNIGHT
+    anchor: datetime
     timezone: str
     status: Status
     starts_at: datetime
     ends_at: datetime | None = None
     period: Span
     created_at: datetime
+
+    @property
+    def cycle(self) -> Cycle:
+        """The rule that its period boundaries follow."""
+        return Cycle(
+            interval=self.interval,
+            count=self.interval_count,
+            alignment=self.alignment,
+            anchor=self.anchor,
+            timezone=self.timezone,
+            boundary_time=self.boundary_time,
+        )
+
+    @property
+    def cancels_at_period_end(self) -> bool:
+        """Whether the open period is the last."""
+        return self.ends_at is not None and self.ends_at <= self.period.ends
+
+
+def status_at(subscription: Subscription, now: datetime) -> Status:
+    """What a subscription is at `now`, also while a period that has ended waits to be closed."""
+    if subscription.status is Status.ENDED:
+        return Status.ENDED
+    if subscription.ends_at is not None and subscription.ends_at <= now:
+        return Status.ENDED
+    return Status.SCHEDULED if now < subscription.starts_at else Status.ACTIVE

@@ -1,0 +1,179 @@
+"""Subscriptions in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from tallybook.domain.kernel.errors import Conflicting
+from tallybook.domain.kernel.instants import Span
+from tallybook.domain.subscriptions.subscription import Status, Subscription
+from tallybook.stores.sql.database import Instant, metadata
+
+SUBSCRIPTIONS = sa.Table(
+    "subscriptions",
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("customer_id", sa.Text, nullable=False),
+    sa.Column("plan_version_id", sa.Text, nullable=False),
+    sa.Column("interval", sa.Text, nullable=False),
+    sa.Column("interval_count", sa.Integer, nullable=False),
+    sa.Column("alignment", sa.Text, nullable=False),
+    sa.Column("boundary_time", sa.Text, nullable=False),
+    sa.Column("anchor", Instant, nullable=False),
+    sa.Column("timezone", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant),
+    sa.Column("period_starts", Instant, nullable=False),
+    sa.Column("period_ends", Instant, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["organization_id", "customer_id"], ["customers.organization_id", "customers.id"]
+    ),
+    sa.UniqueConstraint("organization_id", "key"),
+)
+_ROW = SUBSCRIPTIONS.c
+_OPEN = _ROW.status != sa.literal_column(f"'{Status.ENDED.value}'")
+
+sa.Index("subscriptions_customer_id_idx", _ROW.organization_id, _ROW.customer_id)
+sa.Index(
+    "subscriptions_period_ends_idx",
+    _ROW.organization_id,
+    _ROW.period_ends,
+    postgresql_where=_OPEN,
+)
+
+_COLUMNS = [column for column in _ROW if column is not _ROW.organization_id]
+_NAMES = [str(column.name) for column in _COLUMNS]
+_MOVING = [
+    column
+    for column in _COLUMNS
+    if column not in {_ROW.id, _ROW.key, _ROW.customer_id, _ROW.created_at}
+]
+"""What a subscription's own life changes. Its name and whose it is never change."""
+
+
+class SqlSubscriptions:
+    """Subscriptions of the transaction's organization."""
+
+    def __init__(self, connection: sa.Connection, organization_id: str) -> None:
+        self._connection = connection
+        self._organization_id = organization_id
+
+    def add(self, subscription: Subscription) -> None:
+        """Keep a new subscription; `Conflicting` if its key is taken."""
+        self.add_many([subscription])
+
+    def add_many(self, subscriptions: Sequence[Subscription]) -> None:
+        """Keep new subscriptions, all of them or, where a key is taken, none: `Conflicting`."""
+        if not subscriptions:
+            return
+        rows = _unnested([_ROW.organization_id, *_COLUMNS], self._rows(subscriptions))
+        names = ["organization_id", *_NAMES]
+        added = self._connection.execute(
+            insert(SUBSCRIPTIONS)
+            .from_select(names, sa.select(*(rows.c[name] for name in names)))
+            .on_conflict_do_nothing(),
+            execution_options={"preserve_rowcount": True},
+        )
+        if added.rowcount != len(subscriptions):
+            named = subscriptions[0].key if len(subscriptions) == 1 else "one of these keys"
+            raise Conflicting(
+                "subscription_exists",
+                f"There is a subscription {named!r} already.",
+                field="key",
+                mend="Choose another key, or change the subscription that has it.",
+            )
+
+    def replace_many(self, subscriptions: Sequence[Subscription]) -> None:
+        """Write the subscriptions of those ids as they are now, by one statement."""
+        if not subscriptions:
+            return
+        rows = _unnested([_ROW.id, *_MOVING], self._rows(subscriptions))
+        self._connection.execute(
+            sa.update(SUBSCRIPTIONS)
+            .where(_ROW.organization_id == self._organization_id, _ROW.id == rows.c.id)
+            .values({column: rows.c[column.name] for column in _MOVING})
+        )
+
+    def by_key(self, key: str, *, locked: bool = False) -> Subscription | None:
+        """That of the key; `locked` holds others off it until the transaction ends."""
+        query = self._select().where(_ROW.key == key)
+        if locked:
+            query = query.with_for_update()
+        return next(self._subscriptions(query), None)
+
+    def by_ids(self, ids: Iterable[str]) -> Mapping[str, Subscription]:
+        """Those of `ids` that exist, by id."""
+        wanted = sa.bindparam("ids", list(ids), type_=sa.ARRAY(sa.Text))
+        query = self._select().where(_ROW.id == sa.func.any(wanted))
+        return {subscription.id: subscription for subscription in self._subscriptions(query)}
+
+    def due(self, *, until: datetime, after: str, limit: int) -> list[Subscription]:
+        """Those whose open period ends by `until`, in id order, locked for this transaction.
+
+        Rows that another transaction is closing are skipped, not waited for.
+        """
+        query = (
+            self._select()
+            .where(_OPEN, _ROW.period_ends <= until, _ROW.id > after)
+            .order_by(_ROW.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return list(self._subscriptions(query))
+
+    def of_customer(self, customer_id: str) -> list[Subscription]:
+        """All that a customer has or had, in order of their start."""
+        query = self._select().where(_ROW.customer_id == customer_id)
+        return list(self._subscriptions(query.order_by(_ROW.starts_at, _ROW.key)))
+
+    def page(self, *, after: str, limit: int, customer_id: str | None = None) -> list[Subscription]:
+        """Subscriptions in key order, those after key `after`."""
+        query = self._select().where(_ROW.key > after)
+        if customer_id is not None:
+            query = query.where(_ROW.customer_id == customer_id)
+        return list(self._subscriptions(query.order_by(_ROW.key).limit(limit)))
+
+    def _select(self) -> sa.Select[Any]:
+        return sa.select(*_COLUMNS).where(_ROW.organization_id == self._organization_id)
+
+    def _subscriptions(self, query: sa.Select[Any]) -> Iterator[Subscription]:
+        for row in self._connection.execute(query):
+            fields = dict(zip(_NAMES, row, strict=True))
+            fields["period"] = Span(fields.pop("period_starts"), fields.pop("period_ends"))
+            yield msgspec.convert(fields, Subscription)
+
+    def _rows(self, subscriptions: Sequence[Subscription]) -> list[dict[str, Any]]:
+        rows = []
+        for subscription in subscriptions:
+            row = msgspec.to_builtins(subscription, builtin_types=(datetime,))
+            period = row.pop("period")
+            row["period_starts"], row["period_ends"] = period["starts"], period["ends"]
+            row["organization_id"] = self._organization_id
+            rows.append(row)
+        return rows
+
+
+def _unnested(
+    columns: Sequence[sa.Column[Any]], rows: Sequence[Mapping[str, Any]]
+) -> sa.TableValuedAlias:
+    """`rows` as a table, sent as one array a column, so that their number costs one statement."""
+    arrays = [
+        sa.bindparam(
+            f"{column.name}_column",
+            [row[column.name] for row in rows],
+            type_=sa.ARRAY(column.type),
+        )
+        for column in columns
+    ]
+    named = [sa.column(column.name, column.type) for column in columns]
+    return sa.func.unnest(*arrays).table_valued(*named, name="incoming").render_derived()
