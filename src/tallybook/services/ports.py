@@ -29,7 +29,9 @@ class CustomerRecords(Protocol):
         """Keep a new customer; `Conflicting` if its key is taken."""
 
     def replace(self, customer: Customer) -> None: ...
-    def by_key(self, key: str) -> Customer | None: ...
+    def by_key(self, key: str, *, locked: bool = False) -> Customer | None:
+        """`locked` holds others off it until the transaction ends."""
+
     def by_ids(self, ids: Iterable[str]) -> Mapping[str, Customer]: ...
     def page(self, *, after: str, limit: int) -> list[Customer]:
         """Customers in key order, those after key `after`."""
@@ -62,7 +64,9 @@ class SubscriptionRecords(Protocol):
     def add(self, subscription: Subscription) -> None: ...
     def add_many(self, subscriptions: Sequence[Subscription]) -> None: ...
     def replace_many(self, subscriptions: Sequence[Subscription]) -> None: ...
-    def by_key(self, key: str) -> Subscription | None: ...
+    def by_key(self, key: str, *, locked: bool = False) -> Subscription | None:
+        """`locked` holds others off it until the transaction ends."""
+
     def by_ids(self, ids: Iterable[str]) -> Mapping[str, Subscription]: ...
     def due(self, *, until: datetime, after: str, limit: int) -> list[Subscription]:
         """Those whose open period ends by `until`, in id order, locked for this transaction.
@@ -71,7 +75,9 @@ class SubscriptionRecords(Protocol):
         """
 
     def of_customer(self, customer_id: str) -> list[Subscription]: ...
-    def page(self, *, after: str, limit: int) -> list[Subscription]: ...
+    def page(
+        self, *, after: str, limit: int, customer_id: str | None = None
+    ) -> list[Subscription]: ...
 
 
 class InvoiceRecords(Protocol):
@@ -124,6 +130,9 @@ class Directory(Protocol):
     def organizations(self) -> list[Organization]: ...
     def add_key(self, key: ApiKey) -> None: ...
     def find_key(self, secret_sha256: bytes) -> ApiKey | None: ...
+    def recent_key(self, secret_sha256: bytes) -> ApiKey | None:
+        """A valid key found not long ago, from memory. One revoked here is gone at once."""
+
     def keys_of(self, organization_id: str) -> list[ApiKey]: ...
     def revoke_key(self, organization_id: str, key_id: str, *, at: datetime) -> bool: ...
 
@@ -175,7 +184,7 @@ class EventLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """All that services are given. `now` and `new_id` are the only sources of time and chance."""
+    """All that services are given. `now`, `new_id`, `new_secret`: the only time and chance."""
 
     books: Books
     directory: Directory
@@ -183,3 +192,4 @@ class Wiring:
     usage: UsageStore
     now: Callable[[], datetime]
     new_id: Callable[[str], str]
+    new_secret: Callable[[int], bytes]
