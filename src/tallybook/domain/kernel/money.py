@@ -11,6 +11,7 @@ import decimal
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 
 import msgspec
 
@@ -23,6 +24,7 @@ class Rounding(StrEnum):
     """How a number between two steps is settled. Half away from zero is the house default."""
 
     HALF_UP = "half_up"
+    HALF_DOWN = "half_down"
     HALF_EVEN = "half_even"
     UP = "up"
     DOWN = "down"
@@ -32,12 +34,16 @@ class Rounding(StrEnum):
 
 _MODES = {
     Rounding.HALF_UP: decimal.ROUND_HALF_UP,
+    Rounding.HALF_DOWN: decimal.ROUND_HALF_DOWN,
     Rounding.HALF_EVEN: decimal.ROUND_HALF_EVEN,
     Rounding.UP: decimal.ROUND_UP,
     Rounding.DOWN: decimal.ROUND_DOWN,
     Rounding.CEILING: decimal.ROUND_CEILING,
     Rounding.FLOOR: decimal.ROUND_FLOOR,
 }
+
+
+_ONE = Decimal(1)
 
 
 class CurrencyMismatchError(ValueError):
@@ -75,30 +81,68 @@ def round_decimal(number: Decimal, scale: int, mode: Rounding = Rounding.HALF_UP
         return number.quantize(Decimal(1).scaleb(-scale), rounding=_MODES[mode])
 
 
+def to_units(amount: Decimal, digits: int, mode: Rounding = Rounding.HALF_UP) -> int:
+    """`amount` as a whole number of units that have `digits` decimals: 12.345 at 2 is 1235."""
+    with widely():
+        return int(amount.scaleb(digits).quantize(_ONE, rounding=_MODES[mode]))
+
+
+def from_units(units: int, digits: int) -> Decimal:
+    """The decimal that `units` of `digits` decimals are: 1235 at 2 is 12.35."""
+    with widely():
+        return Decimal(units).scaleb(-digits)
+
+
 def to_minor_units(amount: Decimal, currency: str, mode: Rounding = Rounding.HALF_UP) -> Money:
     """Round an exact amount in major units to the currency's minor unit."""
-    with widely():
-        scaled = amount.scaleb(minor_digits(currency))
-        return Money(int(scaled.quantize(Decimal(1), rounding=_MODES[mode])), currency)
+    return Money(to_units(amount, minor_digits(currency), mode), currency)
 
 
 def to_major_units(money: Money) -> Decimal:
     """The amount as people write it: 1299 minor units of EUR are 12.99."""
-    with widely():
-        return Decimal(money.minor).scaleb(-minor_digits(money.currency))
+    return from_units(money.minor, minor_digits(money.currency))
 
 
-def allocate(total: Money, weights: Sequence[int]) -> tuple[Money, ...]:
+class Leftover(StrEnum):
+    """Who gets the units that a split leaves over, one each."""
+
+    LARGEST_REMAINDER = "largest_remainder"
+    IN_ORDER = "in_order"
+
+
+def allocate(
+    total: Money,
+    weights: Sequence[int | Decimal],
+    leftover: Leftover = Leftover.LARGEST_REMAINDER,
+) -> tuple[Money, ...]:
     """Split `total` in proportion to `weights`, losing and inventing nothing.
 
-    The units that do not divide evenly go to the largest remainders, earliest first, so the same
-    split is made on every run.
+    Every part is first rounded towards zero. The units left over go, one each, to the largest
+    remainders, the earliest of equal ones first; or to the parts in order. A part of weight zero
+    gets none. A negative total splits as its opposite does, so that what takes an amount back
+    takes it back part by part.
     """
+    parts = allocate_units(total.minor, weights, leftover)
+    return tuple(Money(part, total.currency) for part in parts)
+
+
+def allocate_units(
+    total: int, weights: Sequence[int | Decimal], leftover: Leftover = Leftover.LARGEST_REMAINDER
+) -> tuple[int, ...]:
+    """`allocate` for whole units of anything."""
     assert weights, "something to split between"
     assert all(weight >= 0 for weight in weights), "no negative weight"
-    whole = sum(weights)
+    exact = [Fraction(weight) for weight in weights]
+    whole = sum(exact)
     assert whole > 0, "some weight"
-    shares = [divmod(total.minor * weight, whole) for weight in weights]
-    leftover = total.minor - sum(share for share, _ in shares)
-    lucky = sorted(range(len(shares)), key=lambda i: (-shares[i][1], i))[:leftover]
-    return tuple(Money(share + (i in lucky), total.currency) for i, (share, _) in enumerate(shares))
+    if total < 0:
+        return tuple(-part for part in allocate_units(-total, weights, leftover))
+    shares = [divmod(total * weight, whole) for weight in exact]
+    parts = [int(share) for share, _ in shares]
+    if leftover is Leftover.LARGEST_REMAINDER:
+        turns = sorted(range(len(parts)), key=lambda index: (-shares[index][1], index))
+    else:
+        turns = [index for index, weight in enumerate(exact) if weight]
+    for index in turns[: total - sum(parts)]:
+        parts[index] += 1
+    return tuple(parts)
