@@ -2,16 +2,75 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
+import sqlalchemy as sa
+
+from tallybook.bootstrap.chance import IdMaker, new_secret, now
 from tallybook.bootstrap.config import Config
+from tallybook.bootstrap.embedded import start_postgres
+from tallybook.bootstrap.occupancy import occupied
 from tallybook.services.ports import Wiring
+from tallybook.stores.columnar.client import Columnar
+from tallybook.stores.columnar.schema import TABLES
+from tallybook.stores.sql.books import SqlBooks
+from tallybook.stores.sql.database import open_database
+from tallybook.stores.sql.directory import SqlDirectory
+from tallybook.stores.sql.migrate import migrate
 
 
 @contextmanager
 def open_wiring(config: Config) -> Iterator[Wiring]:
-    """Open the engines and give everything that services need; close them at the end."""
-    with ExitStack():
-        raise RuntimeError(f"not wired yet: {config.directory}")
-        yield
+    """Open the engines and give everything that services need; close them at the end.
+
+    Missing migrations are applied. `OccupiedError` if another process has the directory open.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(occupied(config.directory))
+        engine = open_database(stack.enter_context(database_address(config)))
+        stack.callback(engine.dispose)
+        migrate(engine)
+        columnar = Columnar(config.events_address)
+        stack.callback(columnar.close)
+        yield wire(engine, columnar)
+
+
+@contextmanager
+def database_address(config: Config) -> Iterator[str]:
+    """The PostgreSQL URL in force; the embedded server runs while the block does."""
+    if config.database_url:
+        yield config.database_url
+        return
+    server = start_postgres(config.directory / "postgres")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+def wire(engine: sa.Engine, columnar: Columnar) -> Wiring:
+    """Everything that services need, over a migrated database and an open event store."""
+    with columnar.client() as client:
+        for table in TABLES:
+            client.command(table)
+    return Wiring(
+        books=SqlBooks(engine),
+        directory=SqlDirectory(engine),
+        event_log=_columnar("event_log", "ColumnarEventLog", columnar),
+        usage=_columnar("usage", "ColumnarUsage", columnar),
+        now=now,
+        new_id=IdMaker(),
+        new_secret=new_secret,
+    )
+
+
+def _columnar(module: str, name: str, columnar: Columnar) -> Any:
+    try:
+        return getattr(importlib.import_module(f"tallybook.stores.columnar.{module}"), name)(
+            columnar
+        )
+    except ModuleNotFoundError:
+        return None

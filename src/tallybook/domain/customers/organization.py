@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
+from tallybook.domain.kernel.errors import Invalid
+
 
 class Organization(msgspec.Struct, frozen=True, kw_only=True):
     """The tenant: every row and every port method is scoped by it."""
@@ -36,3 +38,16 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     scopes: frozenset[Scope]
     created_at: datetime
     revoked_at: datetime | None = None
+
+
+def named(text: str, *, field: str = "name") -> str:
+    """A name for people: 1 to 200 printable characters, without space around it."""
+    name = text.strip()
+    if not name or len(name) > 200 or not name.isprintable():
+        raise Invalid(
+            "malformed_name",
+            f"{text[:40]!r} is not a name.",
+            field=field,
+            mend="Send 1 to 200 printable characters.",
+        )
+    return name

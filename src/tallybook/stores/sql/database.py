@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
+
+from tallybook.domain.kernel.errors import Unavailable
 
 metadata = sa.MetaData(
     naming_convention={
@@ -49,3 +53,20 @@ def open_database(url: str) -> sa.Engine:
         pool_pre_ping=True,
         connect_args={"options": "-c timezone=UTC -c lock_timeout=30s"},
     )
+
+
+@contextmanager
+def refusing_outages() -> Iterator[None]:
+    """`Unavailable` when the database does not answer, has no room, or a lock is not given.
+
+    Whatever transaction was under way is rolled back by then: nothing was recorded.
+    """
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        reason = str(getattr(error, "orig", error)).partition("\n")[0][:300]
+        raise Unavailable(
+            "records_unavailable",
+            f"The database of records did not carry this out: {reason}",
+            mend="Try again; if it stays so, look at the database's disk and log.",
+        ) from error

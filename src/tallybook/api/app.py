@@ -1,0 +1,86 @@
+"""The HTTP application: every route, one way to authenticate, one way to refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Router
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from tallybook import __version__
+from tallybook.api.problems import HANDLERS, invalid_body
+from tallybook.api.routes import health, keys, organizations
+from tallybook.api.security import Gate, caller_of
+from tallybook.services.ports import Wiring
+
+MAX_BODY_BYTES = 10_000_000
+
+ROUTERS = (health.router, organizations.router, keys.router)
+
+
+class ExactRequest(Request[Any, Any, State]):
+    """A request whose JSON body is read straight into the handler's type.
+
+    Read as plain JSON first, a number would pass through a binary float and lose digits.
+    """
+
+    async def json(self) -> Any:
+        field = self.route_handler.parsed_data_field
+        assert field is not None, "a handler that reads its body has a parameter for it"
+        try:
+            return _decoder(field.annotation).decode(await self.body())
+        except msgspec.MsgspecError as error:
+            raise invalid_body(error) from None
+
+
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    return decoder
+
+
+def build_api(
+    wiring: Wiring, routers: Sequence[Router] = (), *, operator_token: str = "", **options: Any
+) -> Litestar:
+    """The application over `wiring`: the API, and whatever other doors `routers` open."""
+
+    def wiring_of() -> Wiring:
+        return wiring
+
+    def organization_id_of(request: ASGIConnection[Any, Any, Any, Any]) -> str:
+        return caller_of(request).organization_id
+
+    return Litestar(
+        route_handlers=[*ROUTERS, *routers],
+        dependencies={
+            "wiring": Provide(wiring_of, sync_to_thread=False),
+            "organization_id": Provide(organization_id_of, sync_to_thread=False),
+        },
+        exception_handlers=HANDLERS,
+        request_class=ExactRequest,
+        request_max_body_size=MAX_BODY_BYTES,
+        state=State({"gate": Gate(wiring, operator_token)}),
+        openapi_config=OpenAPIConfig(
+            title="Tallybook",
+            version=__version__,
+            path="/docs",
+            render_plugins=[JsonRenderPlugin()],
+            components=Components(
+                security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}
+            ),
+            security=[{"key": []}],
+        ),
+        logging_config=None,
+        **options,
+    )

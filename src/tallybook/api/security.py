@@ -1,0 +1,111 @@
+"""Who asks, and whether they may: API keys, the operator's token, scopes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from tallybook.domain.customers.organization import Scope
+from tallybook.domain.kernel.errors import Forbidden, Missing, Unauthenticated
+from tallybook.services.authenticate import authenticate, recognise
+from tallybook.services.ports import Wiring
+
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+Guard = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
+
+_LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf a request is made. `key_id` is "" for the operator."""
+
+    organization_id: str
+    key_id: str
+    scopes: frozenset[Scope]
+
+
+class Gate:
+    """Finds the caller of a request from its `Authorization: Bearer` header.
+
+    A key seen within the last seconds costs no query. The operator's token, made by `serve` for
+    programs of the same user on the same machine, acts for the organization named by the header
+    `Tallybook-Organization`, or else for the first one.
+    """
+
+    def __init__(self, wiring: Wiring, operator_token: str = "") -> None:
+        self._wiring = wiring
+        self._operator = hashlib.sha256(operator_token.encode()).digest() if operator_token else b""
+
+    async def caller(self, connection: AnyConnection) -> Caller:
+        """Whoever asks; `Unauthenticated` when that cannot be told."""
+        kind, _, text = connection.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not text:
+            raise Unauthenticated(
+                "no_api_key",
+                "The request carries no API key.",
+                mend="Send the header Authorization: Bearer tb_…",
+            )
+        text = text.strip()
+        if self._is_operator(text):
+            return await self._operator_caller(connection)
+        key = recognise(self._wiring, text)
+        if key is None:
+            key = await asyncio.to_thread(authenticate, self._wiring, text)
+        return Caller(key.organization_id, key.id, key.scopes)
+
+    def _is_operator(self, text: str) -> bool:
+        return bool(self._operator) and hmac.compare_digest(
+            hashlib.sha256(text.encode()).digest(), self._operator
+        )
+
+    async def _operator_caller(self, connection: AnyConnection) -> Caller:
+        if connection.client is None or connection.client.host not in _LOOPBACK:
+            raise Unauthenticated(
+                "operator_elsewhere",
+                "The operator's token is good on the server's own machine only.",
+                mend="Use an API key.",
+            )
+        named = connection.headers.get("tallybook-organization", "")
+        known = await asyncio.to_thread(self._wiring.directory.organizations)
+        for organization in known:
+            if named in ("", organization.key, organization.id):
+                return Caller(organization.id, "", frozenset(Scope))
+        raise Missing(
+            "no_such_organization",
+            f"There is no organization {named!r}." if named else "There is no organization yet.",
+            field="Tallybook-Organization" if named else "",
+            mend="Name one that exists." if named else "Run `tallybook init`.",
+        )
+
+
+def requires(scope: Scope) -> Guard:
+    """A guard that lets callers with `scope` pass."""
+
+    async def guard(connection: AnyConnection, _: BaseRouteHandler) -> None:
+        gate: Gate = connection.app.state.gate
+        caller = await gate.caller(connection)
+        if scope not in caller.scopes:
+            raise Forbidden(
+                "scope_missing",
+                f"This takes a key with the scope {scope.value!r}; this one has "
+                f"{', '.join(sorted(caller.scopes))}.",
+                mend=f"Use a key with the scope {scope.value!r}.",
+            )
+        connection.state.caller = caller
+
+    guard.scope = scope  # type: ignore[attr-defined]
+    return guard
+
+
+def caller_of(connection: AnyConnection) -> Caller:
+    """The caller that the route's guard let pass."""
+    caller: Caller = connection.state.caller
+    return caller

@@ -1,0 +1,58 @@
+"""The database of records: one transaction of one organization, with every room's records."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+
+from tallybook.stores.sql.database import refusing_outages
+
+
+class SqlRecords:
+    """The `Records` port over one connection, inside its transaction."""
+
+    def __init__(self, connection: sa.Connection, organization_id: str) -> None:
+        self.connection = connection
+        self.organization_id = organization_id
+
+    def _room(self, room: str, name: str) -> Any:
+        module = importlib.import_module(f"tallybook.stores.sql.{room}")
+        return getattr(module, name)(self.connection, self.organization_id)
+
+    @cached_property
+    def customers(self) -> Any:
+        return self._room("customers", "SqlCustomers")
+
+    @cached_property
+    def meters(self) -> Any:
+        return self._room("meters", "SqlMeters")
+
+    @cached_property
+    def plans(self) -> Any:
+        return self._room("plans", "SqlPlans")
+
+    @cached_property
+    def subscriptions(self) -> Any:
+        return self._room("subscriptions", "SqlSubscriptions")
+
+    @cached_property
+    def invoices(self) -> Any:
+        return self._room("invoices", "SqlInvoices")
+
+
+class SqlBooks:
+    """The `Books` port."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def begin(self, organization_id: str) -> Iterator[SqlRecords]:
+        """A transaction: committed when the block ends, rolled back when it raises."""
+        with refusing_outages(), self._engine.begin() as connection:
+            yield SqlRecords(connection, organization_id)
