@@ -68,10 +68,11 @@ class SubscriptionRecords(Protocol):
         """`locked` holds others off it until the transaction ends."""
 
     def by_ids(self, ids: Iterable[str]) -> Mapping[str, Subscription]: ...
-    def due(self, *, until: datetime, after: str, limit: int) -> list[Subscription]:
-        """Those whose open period ends by `until`, in id order, locked for this transaction.
+    def due(self, *, until: datetime, after: tuple[str, str], limit: int) -> list[Subscription]:
+        """Those to open or to close by `until`, in order of customer key and id, locked.
 
-        Rows that another transaction is closing are skipped, not waited for.
+        `after` is the customer key and the id to go on from. Rows that another transaction is
+        closing are skipped, not waited for.
         """
 
     def of_customer(self, customer_id: str) -> list[Subscription]: ...

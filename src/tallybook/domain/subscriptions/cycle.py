@@ -1,4 +1,4 @@
-"""What happens to a subscription when its billing period ends."""
+"""What happens to a subscription when it begins and when a billing period ends."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ class NotDue(msgspec.Struct, frozen=True):
     until: datetime
 
 
+class Open(msgspec.Struct, frozen=True):
+    """The subscription begins with this period: what is owed in advance for it is owed now."""
+
+    period: Span
+
+
 class End(msgspec.Struct, frozen=True):
     """The subscription is over; the period that ended was its last."""
 
@@ -29,7 +35,7 @@ class Renew(msgspec.Struct, frozen=True):
     period: Span
 
 
-CycleDecision = NotDue | End | Renew
+CycleDecision = NotDue | Open | End | Renew
 
 
 def first_period(subscription: Subscription) -> Span:
@@ -53,11 +59,16 @@ def full_period(subscription: Subscription) -> Span:
 
 
 def decide_cycle(subscription: Subscription, *, now: datetime) -> CycleDecision:
-    """Decide the end of a period. A decided end outranks renewal.
+    """Decide the start of a subscription, or the end of a period. An end outranks renewal.
 
-    The decision is stamped with the period's end, not with `now`, so a late run reaches the same
-    books as a punctual one.
+    The decision is stamped with the period's boundary, not with `now`, so a late run reaches the
+    same books as a punctual one. A subscription is opened first, however late; its first period is
+    closed by a decision of its own.
     """
+    if subscription.status is Status.SCHEDULED:
+        if now < subscription.starts_at:
+            return NotDue(until=subscription.starts_at)
+        return Open(period=subscription.period)
     due = subscription.period.ends
     if now < due:
         return NotDue(until=due)
@@ -66,9 +77,11 @@ def decide_cycle(subscription: Subscription, *, now: datetime) -> CycleDecision:
     return Renew(period=next_period(subscription))
 
 
-def closed(subscription: Subscription, decision: End | Renew) -> Subscription:
-    """The subscription after its open period is closed."""
+def closed(subscription: Subscription, decision: Open | End | Renew) -> Subscription:
+    """The subscription after it is opened, or after its open period is closed."""
     match decision:
+        case Open():
+            return msgspec.structs.replace(subscription, status=Status.ACTIVE)
         case End(at=at):
             return msgspec.structs.replace(subscription, status=Status.ENDED, ends_at=at)
         case Renew(period=period):

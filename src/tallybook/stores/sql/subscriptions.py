@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from tallybook.domain.kernel.errors import Conflicting
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.subscription import Status, Subscription
+from tallybook.stores.sql.customers import CUSTOMERS
 from tallybook.stores.sql.database import Instant, metadata
 
 SUBSCRIPTIONS = sa.Table(
@@ -35,6 +36,13 @@ SUBSCRIPTIONS = sa.Table(
     sa.Column("period_starts", Instant, nullable=False),
     sa.Column("period_ends", Instant, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column(
+        "due_at",
+        Instant,
+        sa.Computed(
+            "CASE WHEN status = 'scheduled' THEN starts_at ELSE period_ends END", persisted=True
+        ),
+    ),
     sa.ForeignKeyConstraint(
         ["organization_id", "customer_id"], ["customers.organization_id", "customers.id"]
     ),
@@ -45,13 +53,13 @@ _OPEN = _ROW.status != sa.literal_column(f"'{Status.ENDED.value}'")
 
 sa.Index("subscriptions_customer_id_idx", _ROW.organization_id, _ROW.customer_id)
 sa.Index(
-    "subscriptions_period_ends_idx",
+    "subscriptions_due_at_idx",
     _ROW.organization_id,
-    _ROW.period_ends,
+    _ROW.due_at,
     postgresql_where=_OPEN,
 )
 
-_COLUMNS = [column for column in _ROW if column is not _ROW.organization_id]
+_COLUMNS = [column for column in _ROW if column not in {_ROW.organization_id, _ROW.due_at}]
 _NAMES = [str(column.name) for column in _COLUMNS]
 _MOVING = [
     column
@@ -117,17 +125,34 @@ class SqlSubscriptions:
         query = self._select().where(_ROW.id == sa.func.any(wanted))
         return {subscription.id: subscription for subscription in self._subscriptions(query)}
 
-    def due(self, *, until: datetime, after: str, limit: int) -> list[Subscription]:
-        """Those whose open period ends by `until`, in id order, locked for this transaction.
+    def due(self, *, until: datetime, after: tuple[str, str], limit: int) -> list[Subscription]:
+        """Those to open or to close by `until`, in order of customer key and id, locked.
 
-        Rows that another transaction is closing are skipped, not waited for.
+        `after` is the customer key and the id to go on from. Rows that another transaction is
+        closing are skipped, not waited for. The order is that of the event store, so that the
+        usage of a chunk lies close together there.
         """
+        customer = CUSTOMERS.c
+        place = sa.tuple_(customer.key, _ROW.id)
         query = (
             self._select()
-            .where(_OPEN, _ROW.period_ends <= until, _ROW.id > after)
-            .order_by(_ROW.id)
+            .join(
+                CUSTOMERS,
+                sa.and_(
+                    customer.organization_id == _ROW.organization_id,
+                    customer.id == _ROW.customer_id,
+                ),
+            )
+            .where(
+                _OPEN,
+                _ROW.due_at <= until,
+                customer.organization_id == self._organization_id,
+                customer.key >= after[0],
+                place > sa.tuple_(*after),
+            )
+            .order_by(customer.key, _ROW.id)
             .limit(limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, of=SUBSCRIPTIONS)
         )
         return list(self._subscriptions(query))
 

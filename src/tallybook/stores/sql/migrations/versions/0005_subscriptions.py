@@ -33,6 +33,14 @@ def upgrade() -> None:
         sa.Column("period_starts", _INSTANT, nullable=False),
         sa.Column("period_ends", _INSTANT, nullable=False),
         sa.Column("created_at", _INSTANT, nullable=False),
+        sa.Column(
+            "due_at",
+            _INSTANT,
+            sa.Computed(
+                "CASE WHEN status = 'scheduled' THEN starts_at ELSE period_ends END",
+                persisted=True,
+            ),
+        ),
         sa.PrimaryKeyConstraint("organization_id", "id", name="subscriptions_pkey"),
         sa.ForeignKeyConstraint(
             ["organization_id", "customer_id"],
@@ -45,9 +53,9 @@ def upgrade() -> None:
         "subscriptions_customer_id_idx", "subscriptions", ["organization_id", "customer_id"]
     )
     op.create_index(
-        "subscriptions_period_ends_idx",
+        "subscriptions_due_at_idx",
         "subscriptions",
-        ["organization_id", "period_ends"],
+        ["organization_id", "due_at"],
         postgresql_where=sa.text("status <> 'ended'"),
     )
 
