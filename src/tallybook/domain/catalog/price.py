@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
+from tallybook.domain.catalog.adjustments import Conversion, NegativeQuantity, check_limits
 from tallybook.domain.catalog.models.flat import Flat
 from tallybook.domain.catalog.models.graduated import Graduated
 from tallybook.domain.catalog.models.package import Package
 from tallybook.domain.catalog.models.per_unit import PerUnit
 from tallybook.domain.catalog.models.quantity_rule import QuantityRule
-from tallybook.domain.catalog.models.rule import Rule
+from tallybook.domain.catalog.models.rule import Rule, check_amount, check_percent
 from tallybook.domain.catalog.models.tiers import Tier
 from tallybook.domain.catalog.models.volume import Volume
+from tallybook.domain.catalog.usage_need import UsageNeed
+from tallybook.domain.kernel.errors import Invalid, Refusal
+from tallybook.domain.kernel.identifiers import checked_key
 
 __all__ = [
     "AnyRule",
@@ -39,11 +45,16 @@ class Timing(StrEnum):
     IN_ARREARS = "in_arrears"
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Price(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """What a plan charges for: a fee (no meter) or the usage of a meter.
 
     `key` is unique within the plan and stays the same over its versions. `match` keeps the usage
     with these dimension values only. Usage is always charged in arrears.
+
+    Around the rule, in this order: `conversion` of the unit, `allowance` (units included a period),
+    the rule, `discount_pct`, `maximum`, `minimum`.
     """
 
     key: str
@@ -52,3 +63,83 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     meter: str | None = None
     match: dict[str, str] = {}
     timing: Timing = Timing.IN_ARREARS
+    conversion: Conversion | None = None
+    allowance: Decimal = Decimal(0)
+    discount_pct: Decimal = Decimal(0)
+    maximum: Decimal | None = None
+    minimum: Decimal | None = None
+    negative_quantity: NegativeQuantity = NegativeQuantity.FREE
+
+    @property
+    def need(self) -> UsageNeed:
+        """How the meter's usage, after `match`, must be split to be rated."""
+        return self.rule.need
+
+    @property
+    def is_adjusted(self) -> bool:
+        """Whether anything is done around the rule."""
+        return bool(
+            self.conversion is not None
+            or self.allowance
+            or self.discount_pct
+            or self.maximum is not None
+            or self.minimum is not None
+        )
+
+    def check(self) -> None:
+        """Refuse a price that cannot be what was meant, with the field's path and the mend."""
+        checked_key(self.key)
+        if not self.name.strip():
+            raise Invalid(
+                "no_name",
+                "A price needs a name; it is printed on the invoice.",
+                field="name",
+                mend="Send a name, such as Input tokens.",
+            )
+        _check_within("rule", self.rule.check)
+        if self.conversion is not None:
+            _check_within("conversion", self.conversion.check)
+        check_amount(self.allowance, "allowance")
+        check_percent(self.discount_pct, "discount_pct")
+        if self.discount_pct > 100:
+            raise Invalid(
+                "discount_above_100",
+                f"A discount of {self.discount_pct} % would pay the customer.",
+                field="discount_pct",
+                mend="Send 0 to 100.",
+            )
+        check_limits(self.minimum, self.maximum)
+        self._check_source()
+
+    def _check_source(self) -> None:
+        """What only usage can have is refused of a fee, and the reverse."""
+        if self.meter is not None:
+            if self.timing is Timing.IN_ADVANCE:
+                raise Invalid(
+                    "usage_in_advance",
+                    "Usage is known only once it has happened.",
+                    field="timing",
+                    mend="Leave timing out of prices that have a meter.",
+                )
+            return
+        if self.match:
+            raise Invalid(
+                "match_without_meter",
+                "match narrows the usage of a meter, and this price has none.",
+                field="match",
+                mend="Name the meter, or leave match out.",
+            )
+        if not self.need.is_one_quantity:
+            raise Invalid(
+                "rule_needs_meter",
+                "This pricing model needs usage that is split, and a fee has none.",
+                field="meter",
+                mend="Name the meter whose usage it charges.",
+            )
+
+
+def _check_within(field: str, check: Callable[[], None]) -> None:
+    try:
+        check()
+    except Refusal as refusal:
+        raise refusal.at(field) from None

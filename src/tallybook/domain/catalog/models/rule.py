@@ -2,16 +2,64 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
 
-from tallybook.domain.kernel.decimals import bounded
+from tallybook.domain.catalog.usage_need import ONE_QUANTITY, Circumstances, Portion, UsageNeed
+from tallybook.domain.catalog.working import ZERO, RatedLine
+from tallybook.domain.kernel.decimals import bounded, exactly
 from tallybook.domain.kernel.errors import Invalid
 
 
-class Rule(msgspec.Struct, frozen=True, tag_field="model", omit_defaults=True):
-    """From usage to amount. Base of the union of the pricing models."""
+class Rule(
+    msgspec.Struct,
+    frozen=True,
+    tag_field="model",
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
+    """From usage to amount. Base of the union of the pricing models.
+
+    All quantities that reach a rule are 0 or more, and it runs under `exactly()`.
+    """
+
+    @property
+    def need(self) -> UsageNeed:
+        """How usage must be split for this rule."""
+        return ONE_QUANTITY
+
+    @abstractmethod
+    def check(self) -> None:
+        """Refuse a definition that makes no price, with the field's path and the mend."""
+
+    @abstractmethod
+    def rate(self, quantity: Decimal) -> RatedLine:
+        """What one quantity costs."""
+
+    def rate_portions(self, portions: Sequence[Portion], circumstances: Circumstances) -> RatedLine:
+        """What usage costs that was split as `need` says."""
+        del circumstances
+        return self.rate(total(portions))
+
+
+class PortionRule(Rule, frozen=True):
+    """A rule whose amount depends on how the usage is split. Base of those models."""
+
+    @abstractmethod
+    def rate_portions(self, portions: Sequence[Portion], circumstances: Circumstances) -> RatedLine:
+        """What usage costs that was split as `need` says."""
+
+    def rate(self, quantity: Decimal) -> RatedLine:
+        """What one quantity costs of which nothing else is known."""
+        return self.rate_portions((Portion(quantity),), Circumstances())
+
+
+def total(portions: Sequence[Portion]) -> Decimal:
+    """The quantities of all portions, added."""
+    return sum((portion.quantity for portion in portions), ZERO)
 
 
 def check_amount(amount: Decimal, field: str) -> None:
@@ -36,3 +84,10 @@ def check_positive(number: Decimal, field: str, what: str) -> None:
             field=field,
             mend="Send a number above 0.",
         )
+
+
+def check_percent(number: Decimal, field: str) -> None:
+    """A percentage from 0 on; at most 10 decimals, so that its hundredth has no more than 12."""
+    check_amount(number, field)
+    with exactly():
+        bounded(number.scaleb(-2), field=field)

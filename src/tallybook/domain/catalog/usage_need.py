@@ -1,0 +1,63 @@
+"""What a price must be told of a period's usage, and the usage so told.
+
+Most prices need one quantity. Some need it split: by dimensions (a model, a region), by windows of
+time (an hour's kWh), or event by event. A price says which by `need`; whoever measures asks the
+meter for exactly that and hands over `Portion`s.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from tallybook.domain.kernel.instants import Span
+
+
+class UsageNeed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How usage is to be split before it is rated. The default is one quantity for the period.
+
+    `group_by` names dimensions of the meter. `window` is a size (`minute`, `hour`, `day`, `month`)
+    cut in the customer's time zone. `each_event` asks for the value of every event, in the order in
+    which they occurred.
+    """
+
+    group_by: tuple[str, ...] = ()
+    window: str | None = None
+    each_event: bool = False
+
+    @property
+    def is_one_quantity(self) -> bool:
+        """Whether the plain quantity of the period is all that it takes."""
+        return not (self.group_by or self.window or self.each_event)
+
+
+ONE_QUANTITY = UsageNeed()
+
+
+class Portion(msgspec.Struct, frozen=True, gc=False):
+    """A part of a period's usage: a quantity, its dimension values, and when its window begins.
+
+    `starts_at` is None where usage was not split by time.
+    """
+
+    quantity: Decimal
+    dimensions: dict[str, str] = {}
+    starts_at: datetime | None = None
+
+
+class Circumstances(msgspec.Struct, frozen=True):
+    """What else a price may depend on: whose clock it goes by, and the period that is rated."""
+
+    timezone: str = "UTC"
+    period: Span | None = None
+
+    def starts_at(self, portion: Portion) -> datetime:
+        """When the portion was used, or the period's start where it does not say."""
+        if portion.starts_at is not None:
+            return portion.starts_at
+        return self.period.starts if self.period is not None else datetime(1970, 1, 1, tzinfo=UTC)
+
+
+ANYWHERE = Circumstances()
