@@ -26,7 +26,7 @@ def compose(connect: Connect) -> typer.Typer:
     )
 
     @app.callback()
-    def root(
+    def root(  # noqa: PLR0917 - each is an option of the command line
         context: typer.Context,
         directory: Annotated[
             Path | None,
@@ -40,10 +40,18 @@ def compose(connect: Connect) -> typer.Typer:
         api_key: Annotated[
             str, typer.Option(envvar="TALLYBOOK_API_KEY", help="The key to use with --url.")
         ] = "",
+        organization: Annotated[
+            str,
+            typer.Option(
+                "--organization",
+                envvar="TALLYBOOK_ORGANIZATION",
+                help="Key of the organization to act for; a data directory may keep several.",
+            ),
+        ] = "",
         is_quiet: Annotated[
             bool, typer.Option("--quiet", "-q", help="Do not say which server is used.")
         ] = False,
     ) -> None:
-        context.obj = Session(connect, directory, url.rstrip("/"), api_key, is_quiet)
+        context.obj = Session(connect, directory, url.rstrip("/"), api_key, organization, is_quiet)
 
     return app

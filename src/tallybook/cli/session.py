@@ -34,6 +34,7 @@ class Session:
     directory: Path | None = None
     url: str = ""
     api_key: str = ""
+    organization: str = ""
     is_quiet: bool = False
 
     @contextmanager
@@ -42,6 +43,8 @@ class Session:
         with explained(), self._opened() as opened:
             if not self.is_quiet:
                 notes().print(f"[dim]→ {escape(opened.where)}[/]", highlight=False)
+            if self.organization:
+                opened.client.headers["Tallybook-Organization"] = self.organization
             yield Api(opened.client)
 
     @contextmanager

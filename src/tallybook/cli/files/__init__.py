@@ -1,0 +1,1 @@
+"""Usage files, row by row: one module for each format, found through `formats`."""

@@ -1,0 +1,128 @@
+"""When an event occurred, from a cell: RFC 3339, local times, counts since an epoch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from tallybook.cli.files.rows import text_of
+from tallybook.domain.kernel.decimals import parse_decimal
+from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.instants import parse_instant, zone
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECONDS = {
+    "seconds": Decimal(1_000_000),
+    "millis": Decimal(1_000),
+    "micros": Decimal(1),
+    "nanos": Decimal("0.001"),
+}
+_LOOKS_LIKE = {10: "seconds", 13: "millis", 16: "micros", 19: "nanos"}
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+ToInstant = Callable[[Any], datetime]
+
+
+class TimeFormat(NamedTuple):
+    """How times are written.
+
+    `pattern` is "" for RFC 3339 (a space for the T will do), a unit (`seconds`, `millis`, `micros`,
+    `nanos`) for counts since `base`, or a `strptime` pattern, which contains %. `timezone` is for
+    times that name none. `base` is 1970 unless it is given.
+    """
+
+    pattern: str = ""
+    timezone: str = ""
+    base: str = ""
+
+
+def instants(time_format: TimeFormat) -> ToInstant:
+    """The reader of such times; what cannot be read is refused at the field `occurred_at`.
+
+    Digits beyond a microsecond are cut. Of a local hour that occurs twice the first is taken; a
+    local time that never was, because clocks jumped over it, is refused.
+    """
+    pattern, local = time_format.pattern, None
+    if time_format.timezone:
+        local = zone(time_format.timezone, field="timezone")
+    if pattern in _MICROSECONDS:
+        base = parse_instant(time_format.base, field="time_base") if time_format.base else _EPOCH
+        return _counts(_MICROSECONDS[pattern], base)
+    if time_format.base:
+        raise Invalid(
+            "base_without_unit",
+            "A base is for times that are counts.",
+            field="time_base",
+            mend=f"Add --time-format: {', '.join(_MICROSECONDS)}.",
+        )
+    if "%" in pattern:
+        return _written(lambda text: datetime.strptime(text, pattern), local, pattern)  # noqa: DTZ007
+    if pattern:
+        raise Invalid(
+            "unknown_time_format",
+            f"{pattern!r} is not a way to write times.",
+            field="time_format",
+            mend=f"Use {', '.join(_MICROSECONDS)}, or a pattern such as %d/%m/%Y %H:%M:%S.",
+        )
+    return _written(datetime.fromisoformat, local, "RFC 3339")
+
+
+def _counts(factor: Decimal, base: datetime) -> ToInstant:
+    def to_instant(cell: Any) -> datetime:
+        count = parse_decimal(text_of(cell).strip(), field="occurred_at")
+        micros = int((count * factor).to_integral_value(rounding=ROUND_FLOOR))
+        try:
+            return base + timedelta(microseconds=micros)
+        except OverflowError:
+            raise _unreadable(str(count), "a time between the years 1 and 9999") from None
+
+    return to_instant
+
+
+def _written(read: Callable[[str], datetime], local: ZoneInfo | None, kind: str) -> ToInstant:
+    def to_instant(cell: Any) -> datetime:
+        if isinstance(cell, datetime):
+            written = cell
+        else:
+            text = text_of(cell).strip()
+            try:
+                written = read(text)
+            except ValueError:
+                raise _unreadable(text, kind) from None
+        if written.tzinfo is not None:
+            return written.astimezone(UTC)
+        if local is None:
+            raise Invalid(
+                "time_without_zone",
+                f"{written.isoformat()} names no time zone.",
+                field="occurred_at",
+                mend="Add --timezone, such as --timezone UTC.",
+            )
+        return _settled(written.replace(tzinfo=local))
+
+    return to_instant
+
+
+def _settled(written: datetime) -> datetime:
+    instant = written.astimezone(UTC)
+    back = instant.astimezone(written.tzinfo)
+    if back.replace(tzinfo=None) != written.replace(tzinfo=None):
+        raise Invalid(
+            "time_never_was",
+            f"{written.replace(tzinfo=None).isoformat()} was skipped by the clocks there.",
+            field="occurred_at",
+            mend="Check --timezone.",
+        )
+    return instant
+
+
+def _unreadable(text: str, kind: str) -> Invalid:
+    mend = "Say how times are written: --time-format."
+    if _NUMBER.fullmatch(text):
+        unit = _LOOKS_LIKE.get(len(text.partition(".")[0]), "")
+        mend = f"Say what it counts: --time-format {unit or 'seconds|millis|micros|nanos'}."
+    return Invalid("not_a_time", f"{text[:40]!r} is not {kind}.", field="occurred_at", mend=mend)
