@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, Request, Router
-from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -17,7 +16,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from tallybook import __version__
 from tallybook.api.problems import HANDLERS, invalid_body
 from tallybook.api.routes import health, keys, organizations
-from tallybook.api.security import Gate, caller_of
+from tallybook.api.security import Gate, caller_of, organization_id_of
 from tallybook.services.ports import Wiring
 
 MAX_BODY_BYTES = 10_000_000
@@ -55,16 +54,14 @@ def build_api(
 ) -> Litestar:
     """The application over `wiring`: the API, and whatever other doors `routers` open."""
 
-    def wiring_of() -> Wiring:
+    def provided_wiring() -> Wiring:
         return wiring
-
-    def organization_id_of(request: ASGIConnection[Any, Any, Any, Any]) -> str:
-        return caller_of(request).organization_id
 
     return Litestar(
         route_handlers=[*ROUTERS, *routers],
         dependencies={
-            "wiring": Provide(wiring_of, sync_to_thread=False),
+            "wiring": Provide(provided_wiring, sync_to_thread=False),
+            "caller": Provide(caller_of, sync_to_thread=False),
             "organization_id": Provide(organization_id_of, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,

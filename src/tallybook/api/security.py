@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from litestar import Request
 from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 
 from tallybook.domain.customers.organization import Scope
@@ -30,6 +32,10 @@ class Caller:
     organization_id: str
     key_id: str
     scopes: frozenset[Scope]
+
+
+Asking = NamedDependency[Caller]
+"""`caller: Asking`: who asks, for the few handlers that need more than the organization."""
 
 
 class Gate:
@@ -105,7 +111,12 @@ def requires(scope: Scope) -> Guard:
     return guard
 
 
-def caller_of(connection: AnyConnection) -> Caller:
+def caller_of(request: Request[Any, Any, Any]) -> Caller:
     """The caller that the route's guard let pass."""
-    caller: Caller = connection.state.caller
+    caller: Caller = request.state.caller
     return caller
+
+
+def organization_id_of(request: Request[Any, Any, Any]) -> str:
+    """The organization that the caller acts for."""
+    return caller_of(request).organization_id

@@ -13,7 +13,7 @@ from tallybook.domain.customers.api_keys import (
     write_key,
 )
 from tallybook.domain.customers.organization import ApiKey, Scope, named
-from tallybook.domain.kernel.errors import Invalid, Missing
+from tallybook.domain.kernel.errors import Forbidden, Invalid, Missing
 from tallybook.services.ports import Wiring
 
 
@@ -26,9 +26,17 @@ class IssuedKey:
 
 
 def issue_key(
-    wiring: Wiring, organization_id: str, *, name: str, scopes: Iterable[Scope]
+    wiring: Wiring,
+    organization_id: str,
+    *,
+    name: str,
+    scopes: Iterable[Scope],
+    granted_by: Iterable[Scope] = frozenset(Scope),
 ) -> IssuedKey:
-    """Keep a new key of the organization and answer its text, which is not kept."""
+    """Keep a new key of the organization and answer its text, which is not kept.
+
+    A key can grant what it has itself and no more: `granted_by` are the scopes of whoever asks.
+    """
     granted = frozenset(scopes)
     if not granted:
         raise Invalid(
@@ -36,6 +44,14 @@ def issue_key(
             "A key without scopes could do nothing.",
             field="scopes",
             mend="Name at least one of ingest, read, write.",
+        )
+    beyond = granted.difference(granted_by)
+    if beyond:
+        raise Forbidden(
+            "scope_beyond_own",
+            f"The key that asks has not the scope {', '.join(sorted(beyond))} itself.",
+            field="scopes",
+            mend="Ask with a key that has every scope of the new one.",
         )
     text = write_key(wiring.new_secret(LABEL_BYTES + SECRET_BYTES))
     key = ApiKey(

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Router, get
 
 from tallybook import __version__
-from tallybook.services.ports import Wiring
+from tallybook.api.injected import Wired
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -18,7 +18,7 @@ class Health(msgspec.Struct, frozen=True):
 
 
 @get("/v1/health", sync_to_thread=True, security=[])
-def read_health(wiring: Wiring) -> Health:
+def read_health(wiring: Wired) -> Health:
     """Ask both engines for a sign of life. Needs no key; 503 when one does not answer."""
     wiring.directory.organizations()
     return Health(status="ok", version=__version__, position=wiring.event_log.position())

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
 
+from tallybook.stores.sql.customers import SqlCustomers
 from tallybook.stores.sql.database import refusing_outages
+from tallybook.stores.sql.plans import SqlPlans
+from tallybook.stores.sql.subscriptions import SqlSubscriptions
+
+for _room in ("meters", "invoices"):
+    with suppress(ModuleNotFoundError):
+        importlib.import_module(f"tallybook.stores.sql.{_room}")
 
 
 class SqlRecords:
@@ -25,20 +32,20 @@ class SqlRecords:
         return getattr(module, name)(self.connection, self.organization_id)
 
     @cached_property
-    def customers(self) -> Any:
-        return self._room("customers", "SqlCustomers")
+    def customers(self) -> SqlCustomers:
+        return SqlCustomers(self.connection, self.organization_id)
 
     @cached_property
     def meters(self) -> Any:
         return self._room("meters", "SqlMeters")
 
     @cached_property
-    def plans(self) -> Any:
-        return self._room("plans", "SqlPlans")
+    def plans(self) -> SqlPlans:
+        return SqlPlans(self.connection, self.organization_id)
 
     @cached_property
-    def subscriptions(self) -> Any:
-        return self._room("subscriptions", "SqlSubscriptions")
+    def subscriptions(self) -> SqlSubscriptions:
+        return SqlSubscriptions(self.connection, self.organization_id)
 
     @cached_property
     def invoices(self) -> Any:

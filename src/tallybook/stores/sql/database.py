@@ -25,6 +25,9 @@ metadata = sa.MetaData(
 
 Instant = sa.DateTime(timezone=True)
 
+APPLICATION = "tallybook"
+"""How our sessions are named in PostgreSQL's own lists."""
+
 
 class Document(TypeDecorator[Any]):
     """A msgspec type kept as JSONB; decimals become strings, so they stay exact."""
@@ -51,7 +54,10 @@ def open_database(url: str) -> sa.Engine:
         pool_size=8,
         max_overflow=8,
         pool_pre_ping=True,
-        connect_args={"options": "-c timezone=UTC -c lock_timeout=30s"},
+        connect_args={
+            "options": "-c timezone=UTC -c lock_timeout=30s",
+            "application_name": APPLICATION,
+        },
     )
 
 
