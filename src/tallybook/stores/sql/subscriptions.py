@@ -15,6 +15,7 @@ from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.subscription import Status, Subscription
 from tallybook.stores.sql.customers import CUSTOMERS
 from tallybook.stores.sql.database import Instant, metadata
+from tallybook.stores.sql.unnested import unnested
 
 SUBSCRIPTIONS = sa.Table(
     "subscriptions",
@@ -84,7 +85,7 @@ class SqlSubscriptions:
         """Keep new subscriptions, all of them or, where a key is taken, none: `Conflicting`."""
         if not subscriptions:
             return
-        rows = _unnested([_ROW.organization_id, *_COLUMNS], self._rows(subscriptions))
+        rows = unnested([_ROW.organization_id, *_COLUMNS], self._rows(subscriptions))
         names = ["organization_id", *_NAMES]
         added = self._connection.execute(
             insert(SUBSCRIPTIONS)
@@ -105,7 +106,7 @@ class SqlSubscriptions:
         """Write the subscriptions of those ids as they are now, by one statement."""
         if not subscriptions:
             return
-        rows = _unnested([_ROW.id, *_MOVING], self._rows(subscriptions))
+        rows = unnested([_ROW.id, *_MOVING], self._rows(subscriptions))
         self._connection.execute(
             sa.update(SUBSCRIPTIONS)
             .where(_ROW.organization_id == self._organization_id, _ROW.id == rows.c.id)
@@ -186,19 +187,3 @@ class SqlSubscriptions:
             row["organization_id"] = self._organization_id
             rows.append(row)
         return rows
-
-
-def _unnested(
-    columns: Sequence[sa.Column[Any]], rows: Sequence[Mapping[str, Any]]
-) -> sa.TableValuedAlias:
-    """`rows` as a table, sent as one array a column, so that their number costs one statement."""
-    arrays = [
-        sa.bindparam(
-            f"{column.name}_column",
-            [row[column.name] for row in rows],
-            type_=sa.ARRAY(column.type),
-        )
-        for column in columns
-    ]
-    named = [sa.column(column.name, column.type) for column in columns]
-    return sa.func.unnest(*arrays).table_valued(*named, name="incoming").render_derived()
