@@ -43,9 +43,20 @@ def local_date(instant: datetime, zone: ZoneInfo) -> date:
     return instant.astimezone(zone).date()
 
 
+def local_day(instant: datetime, zone: ZoneInfo) -> date:
+    """The day whose local midnight was the last one passed.
+
+    It is the calendar's date, but for clocks that go back over midnight: the hour that is shown
+    again belongs to the day that had begun. So later instants never have earlier days.
+    """
+    shown = local_date(instant, zone)
+    tomorrow = shown + timedelta(days=1)
+    return tomorrow if local_instant(tomorrow, MIDNIGHT, zone) <= instant else shown
+
+
 def days_between(starts: datetime, ends: datetime, zone: ZoneInfo) -> int:
-    """Local midnights passed: the difference of the two local dates, whatever the clocks did."""
-    return (local_date(ends, zone) - local_date(starts, zone)).days
+    """The days from one instant's local day to another's, however long the clocks made them."""
+    return (local_day(ends, zone) - local_day(starts, zone)).days
 
 
 def _jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:

@@ -20,6 +20,7 @@ from tallybook.domain.kernel.instants import Span, zone
 _MONTHS = {Interval.MONTH: 1, Interval.QUARTER: 3, Interval.HALF_YEAR: 6, Interval.YEAR: 12}
 _DAYS = {Interval.DAY: 1, Interval.WEEK: 7}
 
+_TICK = timedelta(microseconds=1)
 _FIRST_OF_JANUARY = date(2000, 1, 1)
 _MONDAY = date(2000, 1, 3)
 """Calendar boundaries of n intervals are counted from here, so that they are the same for all."""
@@ -84,20 +85,30 @@ def last_boundary(cycle: Cycle, at: datetime) -> int:
     return k
 
 
-def period_containing(cycle: Cycle, at: datetime, *, within: Span | None = None) -> Span:
-    """The period with `starts <= at < ends`, cut to `within` at its first and last.
+def period_containing(
+    cycle: Cycle,
+    at: datetime,
+    *,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+) -> Span:
+    """The period with `starts <= at < ends`; the first and last are cut to `[starts_at, ends_at)`.
 
     Where a whole interval was left out by the zone's clocks (a day, when an island changed sides
     of the date line), its two boundaries are one instant and it is no period.
     """
     k = last_boundary(cycle, at)
-    return _cut(Span(boundary(cycle, k), boundary(cycle, k + 1)), within)
+    starts, ends = boundary(cycle, k), boundary(cycle, k + 1)
+    return Span(
+        starts if starts_at is None else max(starts, starts_at),
+        ends if ends_at is None else min(ends, ends_at),
+    )
 
 
 def last_completed(cycle: Cycle, at: datetime) -> Span:
     """The latest whole period that had ended at `at`: what billing in arrears bills."""
     ends = boundary(cycle, last_boundary(cycle, at))
-    return Span(period_containing(cycle, ends - timedelta(microseconds=1)).starts, ends)
+    return period_containing(cycle, ends - _TICK)
 
 
 def next_boundary(
@@ -113,9 +124,9 @@ def periods_between(cycle: Cycle, span: Span) -> Iterator[Span]:
     """The periods of `span` in order, the first and the last cut to it: no gap, no overlap."""
     starts = span.starts
     while starts < span.ends:
-        period = period_containing(cycle, starts, within=span)
-        yield period
-        starts = period.ends
+        ends = next_boundary(cycle, starts, ends_at=span.ends)
+        yield Span(starts, ends)
+        starts = ends
 
 
 def elapsed(cycle: Cycle, span: Span) -> int:
@@ -135,9 +146,3 @@ def _origin(cycle: Cycle, zoned: ZoneInfo) -> date:
     if cycle.alignment is Alignment.ANNIVERSARY:
         return local_date(cycle.anchor, zoned)
     return _FIRST_OF_JANUARY if cycle.interval in _MONTHS else _MONDAY
-
-
-def _cut(period: Span, within: Span | None) -> Span:
-    if within is None:
-        return period
-    return Span(max(period.starts, within.starts), min(period.ends, within.ends))
