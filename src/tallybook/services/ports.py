@@ -16,7 +16,13 @@ from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.customers.organization import ApiKey, Organization
 from tallybook.domain.events.event import StoredEvent
-from tallybook.domain.invoicing.invoice import Invoice, LineItem, UsageProof
+from tallybook.domain.invoicing.invoice import (
+    Invoice,
+    InvoiceHeader,
+    InvoiceStatus,
+    LineItem,
+    UsageProof,
+)
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
 from tallybook.domain.subscriptions.subscription import Subscription
@@ -50,9 +56,13 @@ class MeterRecords(Protocol):
 class PlanRecords(Protocol):
     """Plan versions of the transaction's organization."""
 
+    def lock(self, plan_key: str) -> None:
+        """Hold others off publishing this plan until the transaction ends."""
+
     def add(self, version: PlanVersion) -> None: ...
     def latest(self, plan_key: str) -> PlanVersion | None: ...
     def by_ids(self, ids: Iterable[str]) -> Mapping[str, PlanVersion]: ...
+    def version(self, plan_key: str, number: int) -> PlanVersion | None: ...
     def versions(self, plan_key: str) -> list[PlanVersion]: ...
     def page(self, *, after: str, limit: int) -> list[PlanVersion]:
         """The latest version of each plan, in order of plan key."""
@@ -85,19 +95,34 @@ class InvoiceRecords(Protocol):
     """Invoices of the transaction's organization."""
 
     def add_many(self, invoices: Sequence[Invoice]) -> int:
-        """Keep drafts; one whose id exists is left as it is. Answers how many were new."""
+        """Keep drafts; one whose period has one is left as it is. Answers how many were new."""
 
-    def finalize_many(self, invoice_ids: Sequence[str], *, at: datetime) -> list[Invoice]:
-        """Number drafts without a gap, in the order given, and freeze them."""
+    def drafts(self, *, until: datetime, limit: int) -> list[str]:
+        """Ids of drafts whose period ended by `until`, the oldest first, locked.
+
+        Those that another transaction is finalizing are skipped, not waited for.
+        """
+
+    def finalize_many(self, invoice_ids: Sequence[str], *, at: datetime) -> int:
+        """Number drafts without a gap, in the order given, and freeze them; answers how many.
+
+        What is no draft is left as it is.
+        """
 
     def by_id(self, invoice_id: str) -> Invoice | None:
         """By id or by number."""
 
     def line(self, invoice_id: str, number: int) -> LineItem | None: ...
     def page(
-        self, *, after: str, limit: int, customer_id: str | None = None, status: str | None = None
-    ) -> list[Invoice]:
-        """Newest first, without their lines' working."""
+        self,
+        *,
+        after: str,
+        limit: int,
+        customer_id: str | None = None,
+        subscription_id: str | None = None,
+        status: InvoiceStatus | None = None,
+    ) -> list[InvoiceHeader]:
+        """Newest first, those after the invoice of id `after`, without their lines."""
 
 
 class Records(Protocol):

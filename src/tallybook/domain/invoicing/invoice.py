@@ -23,7 +23,14 @@ class InvoiceStatus(StrEnum):
     UNCOLLECTIBLE = "uncollectible"
 
 
-class UsageProof(msgspec.Struct, frozen=True, kw_only=True):
+class Occasion(StrEnum):
+    """Why an invoice was drawn up: a subscription began, or one of its periods was closed."""
+
+    OPENING = "opening"
+    PERIOD = "period"
+
+
+class UsageProof(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where a usage line's quantity came from, so that it can be counted again."""
 
     meter_id: str
@@ -33,7 +40,7 @@ class UsageProof(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
 
 
-class LineItem(msgspec.Struct, frozen=True, kw_only=True):
+class LineItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One printed row. `amount_minor` is `exact_amount` rounded once."""
 
     number: int
@@ -58,23 +65,33 @@ class BilledTo(msgspec.Struct, frozen=True, kw_only=True):
     locale: str
 
 
-class Invoice(msgspec.Struct, frozen=True, kw_only=True):
+class InvoiceHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """All of an invoice but its lines: what a list of invoices shows.
+
+    For each subscription there is one invoice an occasion and `period`. `as_of` is the position in
+    the event log up to which usage was counted.
+    """
+
+    id: str
+    number: str | None
+    status: InvoiceStatus
+    occasion: Occasion
+    billed_to: BilledTo
+    subscription_id: str
+    plan_version_id: str
+    period: Span
+    currency: str
+    total_minor: int
+    as_of: int
+    created_at: datetime
+    finalized_at: datetime | None = None
+
+
+class Invoice(InvoiceHeader, frozen=True, kw_only=True):
     """What a customer owes for one billing period of one subscription.
 
     `total_minor` is the sum of the printed lines. A finalized invoice has a number and never
     changes; only its status moves on.
     """
 
-    id: str
-    number: str | None
-    status: InvoiceStatus
-    billed_to: BilledTo
-    subscription_id: str
-    plan_version_id: str
-    period: Span
-    currency: str
     lines: tuple[LineItem, ...]
-    total_minor: int
-    as_of: int
-    created_at: datetime
-    finalized_at: datetime | None = None

@@ -1,0 +1,124 @@
+"""What is owed at a boundary of a subscription: which prices, for which time, which share.
+
+Rules: docs/semantics/invoicing.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+import msgspec
+
+from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.catalog.price import Price, Timing
+from tallybook.domain.catalog.usage_need import Circumstances, Portion
+from tallybook.domain.catalog.working import ONE, RatedLine, single
+from tallybook.domain.customers.customer import Customer
+from tallybook.domain.invoicing.invoice import BilledTo, UsageProof
+from tallybook.domain.kernel.instants import Span
+from tallybook.domain.kernel.shares import WHOLE, Share
+from tallybook.domain.metering.meter import Evidence, Meter, Usage
+from tallybook.domain.rating.rate import rate_price, rate_usage
+from tallybook.domain.subscriptions.cycle import End, Open, Renew
+from tallybook.domain.subscriptions.proration import share_of_period
+from tallybook.domain.subscriptions.subscription import Subscription
+
+
+class Charge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A price that is owed for `service_period`, and the share of a full period that this is."""
+
+    price: Price
+    service_period: Span
+    share: Share = WHOLE
+
+
+class RatedCharge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A charge with its exact amount; of usage, also its unit and where its quantity came from."""
+
+    charge: Charge
+    rated: RatedLine
+    unit: str = ""
+    proof: UsageProof | None = None
+
+
+def charges_due(
+    plan: PlanVersion, subscription: Subscription, decision: Open | Renew | End
+) -> tuple[Charge, ...]:
+    """What is owed when a subscription is opened, renewed or ended, in the plan's order.
+
+    Usage and fees in arrears are owed for the period that is closed; fees in advance for the one
+    that begins, so that none is owed when the subscription ends.
+    """
+    return tuple(_charges(plan, subscription, decision))
+
+
+def _charges(
+    plan: PlanVersion, subscription: Subscription, decision: Open | Renew | End
+) -> Iterator[Charge]:
+    ended = None if isinstance(decision, Open) else subscription.period
+    begun = None if isinstance(decision, End) else decision.period
+    for price in plan.prices:
+        if price.meter is not None:
+            if ended is not None:
+                yield Charge(price=price, service_period=ended)
+            continue
+        span = begun if price.timing is Timing.IN_ADVANCE else ended
+        if span is not None:
+            share = share_of_period(subscription.cycle, span)
+            yield Charge(price=price, service_period=span, share=share)
+
+
+def rate_fee(charge: Charge) -> RatedCharge:
+    """A fee for its service period; of a period cut short, the share, with the days as working."""
+    whole = rate_price(charge.price, ONE)
+    if charge.share.is_whole:
+        return RatedCharge(charge=charge, rated=whole)
+    amount = charge.share.of(whole.amount)
+    terms = {
+        "whole": whole.amount,
+        "parts": Decimal(charge.share.numerator),
+        "of_parts": Decimal(charge.share.denominator),
+    }
+    rated = RatedLine(whole.quantity, amount, (single("prorated", amount, terms),))
+    return RatedCharge(charge=charge, rated=rated)
+
+
+def rate_metered(
+    charge: Charge, meter: Meter, customer: Customer | BilledTo, usage: Iterable[Usage], as_of: int
+) -> RatedCharge:
+    """The usage of a charge's service period at its price.
+
+    `usage` is the meter's for this customer and period up to `as_of`, split as `groups(price)`
+    says; what the price does not match is left out. Where nothing was used the quantity is zero,
+    and the line says so.
+    """
+    price = charge.price
+    rows = [row for row in usage if all(row.dimensions[k] == v for k, v in price.match.items())]
+    if price.need.is_one_quantity:
+        rated = rate_price(price, rows[0].quantity if rows else Decimal(0))
+    else:
+        around = Circumstances(timezone=customer.timezone, period=charge.service_period)
+        rated = rate_usage(price, [Portion(row.quantity, row.dimensions) for row in rows], around)
+    proof = UsageProof(
+        meter_id=meter.id,
+        customer_key=customer.key,
+        span=charge.service_period,
+        match=price.match,
+        evidence=together((row.evidence for row in rows), as_of=as_of),
+    )
+    return RatedCharge(charge=charge, rated=rated, unit=meter.unit, proof=proof)
+
+
+def groups(price: Price) -> tuple[str, ...]:
+    """The dimensions that a meter's usage must be grouped by for this price to be rated."""
+    return tuple(sorted({*price.match, *price.need.group_by}))
+
+
+def together(evidence: Iterable[Evidence], *, as_of: int) -> Evidence:
+    """The evidence of several groups of different events as one; of none, that of no event."""
+    count = checksum = 0
+    for part in evidence:
+        count += part.event_count
+        checksum += part.checksum
+    return Evidence(count, as_of, checksum % 2**64)

@@ -1,0 +1,129 @@
+"""Whether an invoice says what its events and prices make of it, and if not, what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+
+import msgspec
+
+from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.catalog.price import Timing
+from tallybook.domain.invoicing.charges import Charge
+from tallybook.domain.invoicing.invoice import Invoice, LineItem, Occasion
+from tallybook.domain.kernel.decimals import plain
+from tallybook.domain.rating.rated_line import Step
+from tallybook.domain.subscriptions.proration import share_of_period
+from tallybook.domain.subscriptions.subscription import Subscription
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """Something the invoice says that recomputing does not. `line` is None for the whole of it."""
+
+    line: int | None
+    what: str
+    on_invoice: str
+    recomputed: str
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """What recomputing an invoice from its events, as of its position, gave."""
+
+    invoice_id: str
+    number: str | None
+    as_of: int
+    lines_checked: int
+    events_counted: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def is_equal(self) -> bool:
+        return not self.differences
+
+
+def charge_of(line: LineItem, plan: PlanVersion, subscription: Subscription) -> Charge | None:
+    """The charge that a line was printed for; None where the plan has not that price."""
+    price = next((price for price in plan.prices if price.key == line.price_key), None)
+    if price is None:
+        return None
+    if price.meter is not None:
+        return Charge(price=price, service_period=line.service_period)
+    share = share_of_period(subscription.cycle, line.service_period)
+    return Charge(price=price, service_period=line.service_period, share=share)
+
+
+def compare_line(printed: LineItem, recomputed: LineItem) -> Iterator[Difference]:
+    """What differs between a line as printed and as recomputed."""
+    for what, on_invoice, again in _figures(printed, recomputed):
+        if on_invoice != again:
+            yield Difference(printed.number, what, on_invoice, again)
+    if printed.working != recomputed.working:
+        yield from _compare_working(printed, recomputed)
+
+
+def _figures(printed: LineItem, recomputed: LineItem) -> Iterator[tuple[str, str, str]]:
+    yield "quantity", plain(printed.quantity), plain(recomputed.quantity)
+    if printed.proof is not None and recomputed.proof is not None:
+        kept, counted = printed.proof.evidence, recomputed.proof.evidence
+        yield "event_count", str(kept.event_count), str(counted.event_count)
+        yield "checksum", f"{kept.checksum:016x}", f"{counted.checksum:016x}"
+    yield "exact_amount", plain(printed.exact_amount), plain(recomputed.exact_amount)
+    yield "amount_minor", str(printed.amount_minor), str(recomputed.amount_minor)
+
+
+def _compare_working(printed: LineItem, recomputed: LineItem) -> Iterator[Difference]:
+    steps = max(len(printed.working), len(recomputed.working))
+    for place in range(steps):
+        on_invoice, again = (
+            _step(line.working[place]) if place < len(line.working) else "no step"
+            for line in (printed, recomputed)
+        )
+        if on_invoice != again:
+            yield Difference(printed.number, f"working/{place}", on_invoice, again)
+
+
+def _step(step: Step) -> str:
+    terms = {name: plain(term) for name, term in sorted(step.terms.items())} | step.labels
+    told = "".join(f", {name} {term}" for name, term in terms.items())
+    quantity, unit_amount = plain(step.quantity), plain(step.unit_amount)
+    return f"{step.code}: {quantity} × {unit_amount} = {plain(step.amount)}{told}"
+
+
+def verify(invoice: Invoice, plan: PlanVersion, recomputed: Mapping[int, LineItem]) -> Verification:
+    """Compare every line, the sum, and that each price that is owed has its line.
+
+    `recomputed` has each line again by its number, counted and rated anew; a line is missing from
+    it where the plan version has not its price or the meter is not there.
+    """
+    differences = [
+        *chain.from_iterable(_check_line(line, recomputed) for line in invoice.lines),
+        *_check_whole(invoice, plan),
+    ]
+    counted = (line.proof.evidence.event_count for line in recomputed.values() if line.proof)
+    return Verification(
+        invoice_id=invoice.id,
+        number=invoice.number,
+        as_of=invoice.as_of,
+        lines_checked=len(invoice.lines),
+        events_counted=sum(counted),
+        differences=tuple(differences),
+    )
+
+
+def _check_line(line: LineItem, recomputed: Mapping[int, LineItem]) -> Iterator[Difference]:
+    again = recomputed.get(line.number)
+    if again is None:
+        yield Difference(line.number, "price", line.price_key, "no such price or meter")
+    else:
+        yield from compare_line(line, again)
+
+
+def _check_whole(invoice: Invoice, plan: PlanVersion) -> Iterator[Difference]:
+    printed = {line.price_key for line in invoice.lines}
+    for price in plan.prices:
+        is_owed = price.timing is Timing.IN_ARREARS and invoice.occasion is Occasion.PERIOD
+        if is_owed and price.key not in printed:
+            yield Difference(None, f"line for {price.key}", "missing", "owed")
+    total = sum(line.amount_minor for line in invoice.lines)
+    if total != invoice.total_minor:
+        yield Difference(None, "total_minor", str(invoice.total_minor), str(total))
