@@ -23,10 +23,11 @@ class NegativeQuantity(StrEnum):
 class Conversion(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """From the meter's unit to the one that is priced: multiplied or divided, then rounded.
 
-    `rounding` settles the result at `scale` decimals. A division that may not end, such as by 3,
-    must name one; without it the result is exact.
+    `unit` names the unit that is priced. `rounding` settles the result at `scale` decimals; without
+    it the result is exact. A division that may not end, such as by 3, must name one.
     """
 
+    unit: str = ""
     multiply_by: Decimal | None = None
     divide_by: Decimal | None = None
     rounding: Rounding | None = None

@@ -138,6 +138,6 @@ def publish(
     )
 
 
-def terms_of(version: PlanVersion) -> PlanTerms:
+def terms_of(version: PlanTerms) -> PlanTerms:
     """What a version says, without its number and date."""
     return PlanTerms(**{name: getattr(version, name) for name in PlanTerms.__struct_fields__})

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
+
+Sentences = Mapping[str, Mapping[str, str | tuple[str, str]]]
+"""For each code of a step and each language the sentence that tells it.
+
+In braces stand `quantity`, `unit_amount`, `amount`, the step's terms and labels, and `unit`, the
+name of what is counted. Of a pair of sentences the first is for a quantity of one.
+"""
 
 ZERO = Decimal(0)
 ONE = Decimal(1)

@@ -79,7 +79,8 @@ def _converted(
         terms["divide_by"] = price.conversion.divide_by
     elif price.conversion.multiply_by is not None:
         terms["multiply_by"] = price.conversion.multiply_by
-    steps.append(Step("conversion", measured, ZERO, ZERO, terms))
+    labels = {"priced_unit": price.conversion.unit} if price.conversion.unit else {}
+    steps.append(Step("conversion", measured, ZERO, ZERO, terms, labels))
     return changed
 
 

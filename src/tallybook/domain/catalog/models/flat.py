@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import ClassVar
 
 from tallybook.domain.catalog.models.rule import Rule, check_amount
-from tallybook.domain.catalog.working import RatedLine, line, single
+from tallybook.domain.catalog.working import RatedLine, Sentences, line, single
 
 
 class Flat(Rule, frozen=True, tag="flat"):
     """One amount a period, whatever the quantity, also when it is zero."""
 
     amount: Decimal
+
+    sentences: ClassVar[Sentences] = {
+        "flat": {
+            "en": "Flat amount of {amount}",
+            "sv": "Fast belopp på {amount}",
+            "de": "Festbetrag von {amount}",
+        },
+    }
 
     def check(self) -> None:
         check_amount(self.amount, "amount")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import ClassVar
 
 from tallybook.domain.catalog.models.rule import Rule
 from tallybook.domain.catalog.models.tiers import (
+    TIER_SENTENCES,
     Beyond,
     Tier,
     charge_tier,
     check_tiers,
     no_usage,
 )
-from tallybook.domain.catalog.working import ZERO, RatedLine, Step, line
+from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, Step, line
 
 
 class Graduated(Rule, frozen=True, tag="graduated"):
@@ -25,6 +27,32 @@ class Graduated(Rule, frozen=True, tag="graduated"):
     tiers: tuple[Tier, ...]
     zero_quantity_charges_first_flat_fee: bool = False
     beyond: Beyond | None = None
+
+    sentences: ClassVar[Sentences] = {
+        **TIER_SENTENCES,
+        "first_tier": {
+            "en": "First {quantity} {unit} at {unit_amount} each = {amount}",
+            "sv": "Första {quantity} {unit} à {unit_amount} = {amount}",
+            "de": "Erste {quantity} {unit} zu je {unit_amount} = {amount}",
+        },
+        "next_tier": {
+            "en": "Next {quantity} {unit} at {unit_amount} each = {amount}",
+            "sv": "Nästa {quantity} {unit} à {unit_amount} = {amount}",
+            "de": "Weitere {quantity} {unit} zu je {unit_amount} = {amount}",
+        },
+        "first_tier_blocks": {
+            "en": "First {units} {unit}: {quantity} × {block_size} at {unit_amount} = {amount}",
+            "sv": "Första {units} {unit}: {quantity} × {block_size} à {unit_amount} = {amount}",
+            "de": "Erste {units} {unit}: {quantity} × {block_size} zu je {unit_amount} = {amount}",
+        },
+        "next_tier_blocks": {
+            "en": "Next {units} {unit}: {quantity} × {block_size} at {unit_amount} = {amount}",
+            "sv": "Nästa {units} {unit}: {quantity} × {block_size} à {unit_amount} = {amount}",
+            "de": (
+                "Weitere {units} {unit}: {quantity} × {block_size} zu je {unit_amount} = {amount}"
+            ),
+        },
+    }
 
     def check(self) -> None:
         check_tiers(self.tiers, beyond=self.beyond)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import ClassVar
 
 from tallybook.domain.catalog.models.rule import Rule, check_amount, check_positive
 from tallybook.domain.catalog.models.tiers import started
-from tallybook.domain.catalog.working import ZERO, RatedLine, Step
+from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, Step
 
 
 class Remainder(StrEnum):
@@ -28,6 +29,39 @@ class Package(Rule, frozen=True, tag="package"):
     free_units: Decimal = Decimal(0)
     remainder: Remainder = Remainder.UP
 
+    sentences: ClassVar[Sentences] = {
+        "packages": {
+            "en": (
+                "1 package of {package_size} ({units} {unit}) at {unit_amount}",
+                "{quantity} packages of {package_size} ({units} {unit}) at {unit_amount} "
+                "= {amount}",
+            ),
+            "sv": "{quantity} paket om {package_size} ({units} {unit}) à {unit_amount} = {amount}",
+            "de": (
+                "1 Paket zu {package_size} ({units} {unit}) für {unit_amount}",
+                "{quantity} Pakete zu {package_size} ({units} {unit}) für je {unit_amount} "
+                "= {amount}",
+            ),
+        },
+        "packages_after_free": {
+            "en": (
+                "1 package of {package_size} ({units} {unit}, {free_units} free) at {unit_amount}",
+                "{quantity} packages of {package_size} ({units} {unit}, {free_units} free) "
+                "at {unit_amount} = {amount}",
+            ),
+            "sv": (
+                "{quantity} paket om {package_size} ({units} {unit}, varav {free_units} fria) "
+                "à {unit_amount} = {amount}"
+            ),
+            "de": (
+                "1 Paket zu {package_size} ({units} {unit}, davon {free_units} frei) "
+                "für {unit_amount}",
+                "{quantity} Pakete zu {package_size} ({units} {unit}, davon {free_units} frei) "
+                "für je {unit_amount} = {amount}",
+            ),
+        },
+    }
+
     def check(self) -> None:
         check_positive(self.package_size, "package_size", "A package size")
         check_amount(self.package_amount, "package_amount")
@@ -42,7 +76,7 @@ class Package(Rule, frozen=True, tag="package"):
         terms = {"package_size": self.package_size, "units": quantity}
         code = "packages"
         if self.free_units:
-            terms["free_units"] = self.free_units
+            terms["free_units"] = min(self.free_units, quantity)
             code = "packages_after_free"
         amount = packages * self.package_amount
         step = Step(code, packages, self.package_amount, amount, terms)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import ClassVar
 
 import msgspec
 
 from tallybook.domain.catalog.usage_need import ONE_QUANTITY, Circumstances, Portion, UsageNeed
-from tallybook.domain.catalog.working import ZERO, RatedLine
+from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences
 from tallybook.domain.kernel.decimals import bounded, exactly
 from tallybook.domain.kernel.errors import Invalid
 
@@ -25,6 +26,9 @@ class Rule(
 
     All quantities that reach a rule are 0 or more, and it runs under `exactly()`.
     """
+
+    sentences: ClassVar[Sentences] = {}
+    """How the steps of this model are told."""
 
     @property
     def need(self) -> UsageNeed:

@@ -10,12 +10,12 @@ from typing import Protocol
 import msgspec
 
 from tallybook.domain.catalog.models.rule import check_amount, check_positive
-from tallybook.domain.catalog.working import ONE, RatedLine, Step, single
+from tallybook.domain.catalog.working import ONE, RatedLine, Sentences, Step, single
 from tallybook.domain.kernel.decimals import bounded
 from tallybook.domain.kernel.errors import Invalid
 
 
-class Tier(msgspec.Struct, frozen=True, omit_defaults=True):
+class Tier(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One step of a price. `up_to` is inclusive and counted from zero; the last tier has none.
 
     With `block_size` the units are sold by the started block and `unit_amount` is a block's price.
@@ -27,6 +27,46 @@ class Tier(msgspec.Struct, frozen=True, omit_defaults=True):
     flat_amount: Decimal = Decimal(0)
     block_size: Decimal | None = None
     cap: Decimal | None = None
+
+
+FLAT_SENTENCES: Sentences = {
+    "first_tier_flat": {
+        "en": "Flat amount of the first tier: {amount}",
+        "sv": "Fast belopp för första steget: {amount}",
+        "de": "Festbetrag der ersten Staffel: {amount}",
+    },
+    "tier_flat": {
+        "en": "Flat amount of the tier above {above}: {amount}",
+        "sv": "Fast belopp för steget över {above}: {amount}",
+        "de": "Festbetrag der Staffel über {above}: {amount}",
+    },
+    "zero_quantity_flat": {
+        "en": "Flat amount of the first tier, owed without usage too: {amount}",
+        "sv": "Fast belopp för första steget, även utan användning: {amount}",
+        "de": "Festbetrag der ersten Staffel, auch ohne Nutzung: {amount}",
+    },
+    "no_usage": {
+        "en": "No usage, nothing to pay",
+        "sv": "Ingen användning, inget att betala",
+        "de": "Keine Nutzung, nichts zu zahlen",
+    },
+    "beyond_free": {
+        "en": "{quantity} {unit} above {above}: free",
+        "sv": "{quantity} {unit} över {above}: fritt",
+        "de": "{quantity} {unit} über {above}: frei",
+    },
+}
+"""How the steps that all tiered models share are told."""
+
+TIER_SENTENCES: Sentences = {
+    **FLAT_SENTENCES,
+    "tier_cap": {
+        "en": "This tier costs {cap} at most: {amount}",
+        "sv": "Steget kostar högst {cap}: {amount}",
+        "de": "Diese Staffel kostet höchstens {cap}: {amount}",
+    },
+}
+"""The same for those that charge by `Tier`."""
 
 
 class Beyond(StrEnum):
@@ -115,7 +155,8 @@ def charge_tier(code: str, quantity: Decimal, tier: Tier, terms: dict[str, Decim
         units = Step(f"{code}_blocks", blocks, tier.unit_amount, amount, terms)
     steps = [units]
     if tier.flat_amount:
-        steps.append(single("tier_flat", tier.flat_amount, terms))
+        code = "tier_flat" if terms["above"] else "first_tier_flat"
+        steps.append(single(code, tier.flat_amount, terms))
     total = units.amount + tier.flat_amount
     if tier.cap is not None and total > tier.cap:
         steps.append(single("tier_cap", tier.cap - total, {**terms, "cap": tier.cap}))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import ClassVar
 
 from tallybook.domain.catalog.models.rule import Rule
 from tallybook.domain.catalog.models.tiers import (
+    TIER_SENTENCES,
     Beyond,
     Tier,
     charge_tier,
     check_tiers,
     no_usage,
 )
-from tallybook.domain.catalog.working import ZERO, RatedLine, Step, line
+from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, Step, line
 
 
 class Volume(Rule, frozen=True, tag="volume"):
@@ -26,6 +28,47 @@ class Volume(Rule, frozen=True, tag="volume"):
     tiers: tuple[Tier, ...]
     zero_quantity_charges_first_flat_fee: bool = False
     beyond: Beyond | None = None
+
+    sentences: ClassVar[Sentences] = {
+        **TIER_SENTENCES,
+        "volume": {
+            "en": "{quantity} {unit}, up to {until}: all at {unit_amount} each = {amount}",
+            "sv": "{quantity} {unit}, upp till {until}: alla à {unit_amount} = {amount}",
+            "de": "{quantity} {unit}, bis {until}: alle zu je {unit_amount} = {amount}",
+        },
+        "volume_open": {
+            "en": "{quantity} {unit}, above {above}: all at {unit_amount} each = {amount}",
+            "sv": "{quantity} {unit}, över {above}: alla à {unit_amount} = {amount}",
+            "de": "{quantity} {unit}, über {above}: alle zu je {unit_amount} = {amount}",
+        },
+        "volume_blocks": {
+            "en": (
+                "{units} {unit}, up to {until}: {quantity} × {block_size} at {unit_amount} "
+                "= {amount}"
+            ),
+            "sv": (
+                "{units} {unit}, upp till {until}: {quantity} × {block_size} à {unit_amount} "
+                "= {amount}"
+            ),
+            "de": (
+                "{units} {unit}, bis {until}: {quantity} × {block_size} zu je {unit_amount} "
+                "= {amount}"
+            ),
+        },
+        "volume_open_blocks": {
+            "en": (
+                "{units} {unit}, above {above}: {quantity} × {block_size} at {unit_amount} "
+                "= {amount}"
+            ),
+            "sv": (
+                "{units} {unit}, över {above}: {quantity} × {block_size} à {unit_amount} = {amount}"
+            ),
+            "de": (
+                "{units} {unit}, über {above}: {quantity} × {block_size} zu je {unit_amount} "
+                "= {amount}"
+            ),
+        },
+    }
 
     def check(self) -> None:
         check_tiers(self.tiers, beyond=self.beyond)

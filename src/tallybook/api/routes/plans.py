@@ -1,0 +1,216 @@
+"""Plans: published as versions, read, compared; and what they would charge."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.params import Parameter
+
+from tallybook.api.pages import After, Limit, Page
+from tallybook.api.security import requires
+from tallybook.domain.catalog.difference import Difference
+from tallybook.domain.catalog.plan import PlanTerms, PlanVersion, terms_of
+from tallybook.domain.catalog.price import Price
+from tallybook.domain.catalog.usage_need import Portion
+from tallybook.domain.customers.organization import Scope
+from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.money import to_major_units
+from tallybook.services.explain_working import sentences_of
+from tallybook.services.find_plans import compare_plan, find_plan, list_plans, list_versions
+from tallybook.services.ports import Wiring
+from tallybook.services.preview_price import Preview, PreviewedLine, preview_price
+from tallybook.services.publish_plan import publish_plan
+
+PlanKey = Annotated[str, Parameter(description="The plan's key.")]
+Number = Annotated[int, Parameter(ge=1, description="The version's number, from 1.")]
+
+
+class PublishedPlan(PlanVersion, frozen=True, kw_only=True):
+    """The version in force, whether this request made it, and what it changes."""
+
+    is_new: bool
+    differences: tuple[Difference, ...]
+
+
+@post("/v1/plans", guards=[requires(Scope.WRITE)], sync_to_thread=True)
+def create_plan(
+    wiring: Wiring,
+    organization_id: str,
+    data: PlanTerms,
+    dry_run: Annotated[
+        bool, Parameter(description="Check and compare only; publish nothing.")
+    ] = False,
+) -> Response[PublishedPlan]:
+    """Publish a plan: a new version if it says something new, else the one there is.
+
+    Answers 201 with a new version, 200 with one that says the same. A published version never
+    changes; subscriptions stay with the version they have.
+    """
+    published = publish_plan(wiring, organization_id, data, dry_run=dry_run)
+    answer = PublishedPlan(
+        **msgspec.structs.asdict(published.version),
+        is_new=published.is_new,
+        differences=published.differences,
+    )
+    status = 201 if published.is_new and not dry_run else 200
+    return Response(answer, status_code=status)
+
+
+@get("/v1/plans", guards=[requires(Scope.READ)], sync_to_thread=True)
+def read_plans(
+    wiring: Wiring, organization_id: str, limit: Limit = 100, after: After = ""
+) -> Page[PlanVersion]:
+    """The latest version of each plan, in key order."""
+    found = list_plans(wiring, organization_id, after=after, limit=limit + 1)
+    more = len(found) > limit
+    return Page(found[:limit], found[limit - 1].plan_key if more else None)
+
+
+@get("/v1/plans/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)
+def read_plan(wiring: Wiring, organization_id: str, key: PlanKey) -> PlanVersion:
+    """The latest version of a plan."""
+    return find_plan(wiring, organization_id, key)
+
+
+@get("/v1/plans/{key:str}/versions", guards=[requires(Scope.READ)], sync_to_thread=True)
+def read_versions(wiring: Wiring, organization_id: str, key: PlanKey) -> Page[PlanVersion]:
+    """Every version of a plan, the first one first."""
+    return Page(list_versions(wiring, organization_id, key))
+
+
+@get(
+    "/v1/plans/{key:str}/versions/{number:int}", guards=[requires(Scope.READ)], sync_to_thread=True
+)
+def read_version(wiring: Wiring, organization_id: str, key: PlanKey, number: Number) -> PlanVersion:
+    """One version of a plan."""
+    return find_plan(wiring, organization_id, key, number=number)
+
+
+@get("/v1/plans/{key:str}/differences", guards=[requires(Scope.READ)], sync_to_thread=True)
+def read_differences(
+    wiring: Wiring,
+    organization_id: str,
+    key: PlanKey,
+    before: Annotated[int, Parameter(ge=1, description="The number of the older version.")],
+    after: Annotated[int, Parameter(ge=1, description="The number of the newer version.")],
+) -> Page[Difference]:
+    """What one version of a plan says otherwise than another."""
+    return Page(list(compare_plan(wiring, organization_id, key, before=before, after=after)))
+
+
+class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which prices, and how much of each.
+
+    The prices are those of a published `plan` (its latest `version` unless named), or `prices` that
+    are only thought of, with their `currency`. `quantities` gives a price's quantity by its key;
+    `usage` gives it split, for prices that need that. What is not named is rated at no usage; a fee
+    at one.
+    """
+
+    plan: str | None = None
+    version: int | None = None
+    prices: tuple[Price, ...] = ()
+    currency: str = ""
+    quantities: dict[str, Decimal] = {}
+    usage: dict[str, tuple[Portion, ...]] = {}
+    timezone: str = "UTC"
+    locale: str = "en"
+
+
+class StepAnswer(msgspec.Struct, frozen=True):
+    """One step of the working, in figures and as a sentence."""
+
+    code: str
+    quantity: Decimal
+    unit_amount: Decimal
+    amount: Decimal
+    terms: dict[str, Decimal]
+    labels: dict[str, str]
+    sentence: str
+
+
+class PreviewedPrice(msgspec.Struct, frozen=True):
+    """What one price would charge. `amount` is printed, `exact_amount` what it was rounded from."""
+
+    key: str
+    name: str
+    quantity: Decimal
+    exact_amount: Decimal
+    amount: Decimal
+    working: list[StepAnswer]
+
+
+class PreviewAnswer(msgspec.Struct, frozen=True):
+    """What all prices would charge, in major units of the currency."""
+
+    currency: str
+    total: Decimal
+    lines: list[PreviewedPrice]
+
+
+@post("/v1/price-previews", guards=[requires(Scope.READ)], status_code=200, sync_to_thread=True)
+def create_price_preview(
+    wiring: Wiring, organization_id: str, data: PreviewRequest
+) -> PreviewAnswer:
+    """What these quantities would cost, with the working. Nothing is kept."""
+    usage: dict[str, tuple[Portion, ...]] = {
+        key: (Portion(quantity),) for key, quantity in data.quantities.items()
+    }
+    preview = preview_price(
+        wiring,
+        organization_id,
+        _terms(wiring, organization_id, data),
+        usage | data.usage,
+        timezone=data.timezone,
+    )
+    lines = [_line(preview, line, data.locale) for line in preview.lines]
+    return PreviewAnswer(preview.currency, to_major_units(preview.total), lines)
+
+
+def _terms(wiring: Wiring, organization_id: str, data: PreviewRequest) -> PlanTerms:
+    if (data.plan is None) == (not data.prices):
+        raise Invalid(
+            "plan_or_prices",
+            "A preview is of a plan or of prices.",
+            field="plan",
+            mend="Send either plan, or prices with their currency.",
+        )
+    if data.plan is not None:
+        return terms_of(find_plan(wiring, organization_id, data.plan, number=data.version))
+    return PlanTerms(plan_key="preview", name="Preview", currency=data.currency, prices=data.prices)
+
+
+def _line(preview: Preview, line: PreviewedLine, locale: str) -> PreviewedPrice:
+    sentences = sentences_of(
+        line.rated.working, currency=preview.currency, locale=locale, unit=line.unit
+    )
+    working = [
+        StepAnswer(**msgspec.structs.asdict(step), sentence=sentence)
+        for step, sentence in zip(line.rated.working, sentences, strict=True)
+    ]
+    return PreviewedPrice(
+        line.price.key,
+        line.price.name,
+        line.rated.quantity,
+        line.rated.amount,
+        to_major_units(line.printed),
+        working,
+    )
+
+
+router = Router(
+    path="/",
+    route_handlers=[
+        create_plan,
+        read_plans,
+        read_plan,
+        read_versions,
+        read_version,
+        read_differences,
+        create_price_preview,
+    ],
+    tags=["Plans"],
+)

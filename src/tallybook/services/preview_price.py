@@ -1,0 +1,87 @@
+"""What would it cost? Rates quantities under prices that are published or only thought of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from tallybook.domain.catalog.plan import PlanTerms
+from tallybook.domain.catalog.price import Price
+from tallybook.domain.catalog.usage_need import Circumstances, Portion
+from tallybook.domain.catalog.working import RatedLine
+from tallybook.domain.kernel.decimals import bounded
+from tallybook.domain.kernel.errors import Invalid, Refusal
+from tallybook.domain.kernel.instants import zone
+from tallybook.domain.kernel.money import Money, to_minor_units
+from tallybook.domain.rating.rate import rate_usage
+from tallybook.services.ports import Wiring
+
+NO_USAGE = (Portion(Decimal(0)),)
+ONE_FEE = (Portion(Decimal(1)),)
+
+
+class PreviewedLine(msgspec.Struct, frozen=True):
+    """What one price would charge: exact, and as it would be printed. `unit` is the meter's."""
+
+    price: Price
+    rated: RatedLine
+    printed: Money
+    unit: str
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """What all prices would charge; the total is that of the printed lines."""
+
+    currency: str
+    lines: tuple[PreviewedLine, ...]
+    total: Money
+
+
+def preview_price(
+    wiring: Wiring,
+    organization_id: str,
+    terms: PlanTerms,
+    usage: Mapping[str, Sequence[Portion]],
+    *,
+    timezone: str = "UTC",
+) -> Preview:
+    """Rate `usage`, by price key, under `terms`; nothing is kept.
+
+    A price of which no usage is named is rated at no usage, a fee at one. `Invalid` for terms that
+    could not be published, for a key that no price has, and for quantities that are no numbers.
+    Meters need not exist; the unit of one that does is used in the working's words.
+    """
+    terms.check()
+    zone(timezone)
+    _check_usage(terms, usage)
+    with wiring.books.begin(organization_id) as records:
+        meters = records.meters.by_keys(terms.meters)
+    circumstances = Circumstances(timezone=timezone)
+    lines = []
+    for price in terms.prices:
+        portions = usage.get(price.key, NO_USAGE if price.meter else ONE_FEE)
+        rated = rate_usage(price, portions, circumstances)
+        meter = meters.get(price.meter or "")
+        printed = to_minor_units(rated.amount, terms.currency)
+        lines.append(PreviewedLine(price, rated, printed, meter.unit if meter else ""))
+    total = sum((line.printed for line in lines), Money(0, terms.currency))
+    return Preview(terms.currency, tuple(lines), total)
+
+
+def _check_usage(terms: PlanTerms, usage: Mapping[str, Sequence[Portion]]) -> None:
+    keys = {price.key for price in terms.prices}
+    for key, portions in usage.items():
+        if key not in keys:
+            raise Invalid(
+                "unknown_price",
+                f"No price has the key {key!r}.",
+                field=f"usage/{key}",
+                mend=f"Name one of {', '.join(sorted(keys))}.",
+            )
+        for index, portion in enumerate(portions):
+            try:
+                bounded(portion.quantity, field=f"{index}/quantity")
+            except Refusal as refusal:
+                raise refusal.at(f"usage/{key}") from None
