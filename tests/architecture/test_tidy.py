@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -111,11 +110,12 @@ def test_migrations_are_one_line() -> None:
 def _constants(module: ast.Module) -> dict[str, str | None]:
     facts = {}
     for node in module.body:
-        target = node.targets[0] if isinstance(node, ast.Assign) else None
-        if isinstance(node, ast.AnnAssign):
-            target = node.target
-        if isinstance(target, ast.Name) and isinstance(getattr(node, "value", None), ast.Constant):
-            facts[target.id] = node.value.value  # type: ignore[union-attr]
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=fact))
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=fact))
+            ):
+                facts[name] = str(fact) if fact is not None else None
     return facts
 
 
@@ -132,23 +132,7 @@ def test_every_page_of_rules_is_named_by_its_tests(page: Path) -> None:
     ), f"no test says that it proves docs/{name}"
 
 
-def test_services_are_named_by_what_they_do() -> None:
-    """A use case is found by its name: `close_period.py` has a function `close_period`."""
-    for path, tree in trees().items():
-        stem = Path(path).stem
-        if tidiness.floor(path) == "services" and stem not in {"__init__", "ports"}:
-            functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-            public = [name for name in functions if not name.startswith("_")]
-            assert not public or any(_about(name, stem) for name in public), (path, public)
-
-
-def _about(function: str, module: str) -> bool:
-    words = set(re.split("_", module))
-    singular = {word.rstrip("s") for word in words}
-    return bool({word.rstrip("s") for word in function.split("_")} & singular)
-
-
-def test_domain_rooms_say_what_they_are() -> None:
+def test_modules_say_what_they_are() -> None:
     for path, tree in trees().items():
         if tidiness.floor(path):
             assert ast.get_docstring(tree), f"{path}: a module says in a docstring what it is"

@@ -114,9 +114,11 @@ def sql_outside_stores(path: str, tree: ast.AST) -> Iterator[Finding]:
         re.DOTALL,
     )
     for node in ast.walk(tree):
-        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-        if is_text and statement.match(node.value):
-            yield Finding(path, node.lineno, "SQL outside stores/: give a store a method for it")
+        match node:
+            case ast.Constant(value=str(text)) if statement.match(text):
+                yield Finding(
+                    path, node.lineno, "SQL outside stores/: give a store a method for it"
+                )
 
 
 def unfinished(path: str, text: str) -> Iterator[Finding]:

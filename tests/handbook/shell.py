@@ -59,7 +59,7 @@ class Shell:
             self._server.wait(PATIENCE_SECONDS)
 
     def _run_commands(self, body: str) -> None:
-        lines = []
+        lines: list[str] = []
         for line in body.splitlines():
             if line.startswith("make "):
                 _check_target(line)
