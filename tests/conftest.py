@@ -37,8 +37,8 @@ def engines_home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres_url(engines_home: Path) -> Iterator[str]:
-    """A running embedded PostgreSQL."""
-    server = start_postgres(engines_home / "postgres")
+    """A running embedded PostgreSQL, which does not wait for the disk."""
+    server = start_postgres(engines_home / "postgres", {"fsync": "off"})
     yield server.get_uri()
     server.cleanup()
 

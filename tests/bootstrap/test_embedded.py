@@ -13,10 +13,12 @@ import pytest
 
 from tallybook.bootstrap.embedded import EmbeddedPostgres, PostgresFailedError, start_postgres
 
+QUICK = {"fsync": "off"}
+
 
 @pytest.fixture
 def server(engines_home: Path) -> Iterator[EmbeddedPostgres]:
-    server = start_postgres(engines_home / f"own-{time.monotonic_ns()}" / "postgres")
+    server = start_postgres(engines_home / f"own-{time.monotonic_ns()}" / "postgres", QUICK)
     yield server
     server.cleanup()
 
@@ -32,7 +34,7 @@ def test_one_left_running_is_adopted_and_its_old_sessions_end(server: EmbeddedPo
     """What a killed program left open may hold locks; nothing new starts beside it."""
     left_over = psycopg.connect(server.get_uri(), application_name="tallybook")
     first = server.postmaster()
-    again = start_postgres(server.directory)
+    again = start_postgres(server.directory, QUICK)
     assert again.postmaster() == first
     with pytest.raises(psycopg.OperationalError):
         left_over.execute("SELECT 1")
@@ -44,7 +46,7 @@ def test_a_killed_postgres_starts_again_with_what_was_committed(server: Embedded
     postmaster = server.postmaster()
     assert postmaster is not None
     os.kill(postmaster.pid, signal.SIGKILL)
-    start_postgres(server.directory)
+    start_postgres(server.directory, QUICK)
     assert _one(server, "SELECT answer FROM kept") == 42
 
 
@@ -54,7 +56,7 @@ def test_a_pid_file_naming_some_other_program_is_no_obstacle(server: EmbeddedPos
     (server.directory / "postmaster.pid").write_text(
         f"{os.getpid()}\n{server.directory}\n1\n5432\n{server.directory}\n\n0 0\nready\n"
     )
-    start_postgres(server.directory)
+    start_postgres(server.directory, QUICK)
     assert _one(server, "SELECT 1") == 1
 
 
@@ -63,7 +65,7 @@ def test_a_cluster_half_made_is_made_anew(engines_home: Path) -> None:
     draft = directory.with_name("postgres.new")
     draft.mkdir(parents=True)
     (draft / "PG_VERSION").write_text("18\n")
-    server = start_postgres(directory)
+    server = start_postgres(directory, QUICK)
     assert _one(server, "SELECT 1") == 1
     server.cleanup()
     assert not draft.exists()
@@ -71,7 +73,7 @@ def test_a_cluster_half_made_is_made_anew(engines_home: Path) -> None:
 
 def test_a_deep_directory_gets_its_socket_elsewhere(engines_home: Path) -> None:
     """A socket's path may have about a hundred bytes."""
-    server = start_postgres(engines_home / ("d" * 80) / ("e" * 60) / "postgres")
+    server = start_postgres(engines_home / ("d" * 80) / ("e" * 60) / "postgres", QUICK)
     assert server.socket_directory != server.directory
     assert server.socket_directory.stat().st_mode & 0o077 == 0
     assert _one(server, "SELECT 1") == 1

@@ -17,6 +17,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,16 @@ class PostgresFailedError(RuntimeError):
 
 
 class EmbeddedPostgres:
-    """The PostgreSQL whose cluster is in `directory`."""
+    """The PostgreSQL whose cluster is in `directory`.
 
-    def __init__(self, directory: Path) -> None:
+    `settings` go before our own. With `fsync` off, for databases that may be lost with the machine,
+    making the cluster does not wait for the disk either.
+    """
+
+    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
         self.directory = directory.resolve()
         self.log = self.directory.parent / f"{self.directory.name}.log"
+        self._settings = {**_SETTINGS, **(settings or {})}
         self._user = _SYSTEM_USER if os.geteuid() == 0 else None
 
     @property
@@ -119,6 +125,7 @@ class EmbeddedPostgres:
             self._run(
                 "initdb",
                 *("--auth=trust", "--encoding=UTF8", "--username=postgres", "--data-checksums"),
+                *(["--no-sync"] if self._settings.get("fsync") == "off" else []),
                 *("--locale-provider=builtin", "--locale=C.UTF-8", "-D", str(draft)),
             )
             if self.directory.exists():
@@ -149,7 +156,7 @@ class EmbeddedPostgres:
             _check_private(sockets)
         self.log.touch(mode=0o600)
         self._give_away(self.log)
-        settings = {**_SETTINGS, "unix_socket_directories": str(sockets)}
+        settings = {**self._settings, "unix_socket_directories": str(sockets)}
         options = " ".join(
             "-c " + f"{name}={value}".replace("\\", "\\\\").replace(" ", "\\ ")
             for name, value in settings.items()
@@ -214,9 +221,9 @@ class EmbeddedPostgres:
             shutil.chown(path, self._user)
 
 
-def start_postgres(directory: Path) -> EmbeddedPostgres:
+def start_postgres(directory: Path, settings: Mapping[str, str] | None = None) -> EmbeddedPostgres:
     """Start, or find running, the PostgreSQL of `directory`; made anew where there is none."""
-    server = EmbeddedPostgres(directory)
+    server = EmbeddedPostgres(directory, settings)
     server.start()
     return server
 
