@@ -94,8 +94,8 @@ class SubscriptionRecords(Protocol):
 class InvoiceRecords(Protocol):
     """Invoices of the transaction's organization."""
 
-    def add_many(self, invoices: Sequence[Invoice]) -> int:
-        """Keep drafts; one whose period has one is left as it is. Answers how many were new."""
+    def add_many(self, invoices: Sequence[Invoice]) -> set[str]:
+        """Keep drafts; one whose period has one is left as it is. Answers the ids of the new."""
 
     def drafts(self, *, until: datetime, limit: int) -> list[str]:
         """Ids of drafts whose period ended by `until`, the oldest first, locked.

@@ -123,13 +123,13 @@ class SqlInvoices:
         self._connection = connection
         self._organization_id = organization_id
 
-    def add_many(self, invoices: Sequence[Invoice]) -> int:
-        """Keep drafts; one whose id or period exists is left as it is. Answers how many were new.
+    def add_many(self, invoices: Sequence[Invoice]) -> set[str]:
+        """Keep drafts; one whose period has one is left as it is. Answers the ids of the new.
 
         An invoice comes with all its lines or not at all: they are one transaction's.
         """
         if not invoices:
-            return 0
+            return set()
         rows = unnested(list(_ROW), [self._header_row(invoice) for invoice in invoices])
         names = [column.name for column in _ROW]
         added = self._connection.execute(
@@ -140,7 +140,7 @@ class SqlInvoices:
         )
         new = set(added.scalars())
         self._copy_lines(invoice for invoice in invoices if invoice.id in new)
-        return len(new)
+        return new
 
     def drafts(self, *, until: datetime, limit: int) -> list[str]:
         """Ids of drafts whose period ended by `until`, the oldest first, locked.
