@@ -11,6 +11,7 @@ from litestar.params import Parameter
 
 from tallybook.api.pages import After, Limit, Page
 from tallybook.api.security import requires
+from tallybook.api.workings import StepAnswer, answer_working
 from tallybook.domain.catalog.difference import Difference
 from tallybook.domain.catalog.plan import PlanTerms, PlanVersion, terms_of
 from tallybook.domain.catalog.price import Price
@@ -18,7 +19,6 @@ from tallybook.domain.catalog.usage_need import Portion
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.money import to_major_units
-from tallybook.services.explain_working import sentences_of
 from tallybook.services.find_plans import compare_plan, find_plan, list_plans, list_versions
 from tallybook.services.ports import Wiring
 from tallybook.services.preview_price import Preview, PreviewedLine, preview_price
@@ -120,18 +120,6 @@ class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     locale: str = "en"
 
 
-class StepAnswer(msgspec.Struct, frozen=True):
-    """One step of the working, in figures and as a sentence."""
-
-    code: str
-    quantity: Decimal
-    unit_amount: Decimal
-    amount: Decimal
-    terms: dict[str, Decimal]
-    labels: dict[str, str]
-    sentence: str
-
-
 class PreviewedPrice(msgspec.Struct, frozen=True):
     """What one price would charge. `amount` is printed, `exact_amount` what it was rounded from."""
 
@@ -184,13 +172,9 @@ def _terms(wiring: Wiring, organization_id: str, data: PreviewRequest) -> PlanTe
 
 
 def _line(preview: Preview, line: PreviewedLine, locale: str) -> PreviewedPrice:
-    sentences = sentences_of(
+    working = answer_working(
         line.rated.working, currency=preview.currency, locale=locale, unit=line.unit
     )
-    working = [
-        StepAnswer(**msgspec.structs.asdict(step), sentence=sentence)
-        for step, sentence in zip(line.rated.working, sentences, strict=True)
-    ]
     return PreviewedPrice(
         line.price.key,
         line.price.name,

@@ -17,7 +17,7 @@ LANGUAGES = ("en", "sv", "de")
 
 _UNITS = {"en": ("unit", "units"), "sv": ("enhet", "enheter"), "de": ("Einheit", "Einheiten")}
 
-_AMOUNTS = frozenset({"unit_amount", "amount", "cap", "maximum", "minimum", "flat_amount"})
+_AMOUNTS = frozenset({"unit_amount", "amount", "cap", "maximum", "minimum", "flat_amount", "whole"})
 """The figures that are amounts of money; the others are numbers."""
 
 _ADJUSTMENTS: Sentences = {
@@ -40,6 +40,11 @@ _ADJUSTMENTS: Sentences = {
         "en": "{percent} % discount on {base}: {amount}",
         "sv": "{percent} % rabatt på {base}: {amount}",
         "de": "{percent} % Rabatt auf {base}: {amount}",
+    },
+    "prorated": {
+        "en": "{parts} of {of_parts} days of {whole}: {amount}",
+        "sv": "{parts} av {of_parts} dagar av {whole}: {amount}",
+        "de": "{parts} von {of_parts} Tagen von {whole}: {amount}",
     },
     "maximum": {
         "en": "Never more than {maximum}: {amount}",
