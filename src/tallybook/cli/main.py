@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from tallybook.cli.client import Connect
+from tallybook.cli.commands import bill, customer, invoice, key, plan, subscription
 from tallybook.cli.session import Session
+
+_GROUPS = {
+    "customer": customer.commands,
+    "plan": plan.commands,
+    "subscription": subscription.commands,
+    "bill": bill.commands,
+    "invoice": invoice.commands,
+    "key": key.commands,
+}
 
 
 def compose(connect: Connect) -> typer.Typer:
@@ -26,8 +36,9 @@ def compose(connect: Connect) -> typer.Typer:
     )
 
     @app.callback()
-    def root(  # noqa: PLR0917 - each is an option of the command line
+    def root(
         context: typer.Context,
+        *,
         directory: Annotated[
             Path | None,
             typer.Option(
@@ -54,4 +65,7 @@ def compose(connect: Connect) -> typer.Typer:
     ) -> None:
         context.obj = Session(connect, directory, url.rstrip("/"), api_key, organization, is_quiet)
 
+    for name, commands in _GROUPS.items():
+        app.add_typer(commands, name=name)
+    app.command("verify")(invoice.verify)
     return app

@@ -1,0 +1,144 @@
+"""`tallybook plan`: what is sold. Plans are published from files, by `tallybook apply`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from tallybook.cli.session import AsJson, Limit, session_of
+from tallybook.cli.tables import Column, moment, plain_table, print_json, screen, show, show_one
+from tallybook.cli.workings import show_lines
+from tallybook.domain.kernel.errors import Invalid
+
+commands = typer.Typer(
+    no_args_is_help=True,
+    help="Plans: list, show, versions, diff, price. `tallybook apply` publishes them.",
+)
+
+Key = Annotated[str, typer.Argument(help="The plan's key.")]
+
+COLUMNS = (
+    Column("key", "key", style="bold"),
+    Column("version", "version", is_right=True),
+    Column("name", "name"),
+    Column("currency", "currency"),
+    Column("billed", lambda plan: f"every {plan['interval_count']} {plan['interval']}"),
+    Column("prices", lambda plan: str(len(plan["prices"])), is_right=True),
+    Column("published", moment("created_at")),
+)
+_PRICES = (
+    Column("price", "key", style="bold"),
+    Column("name", "name"),
+    Column("meter", "meter"),
+    Column("only", "match"),
+    Column("model", "rule/model"),
+    Column("rule", lambda price: _rule(price["rule"])),
+)
+_DIFFERENCES = (
+    Column("change", "change"),
+    Column("where", "path"),
+    Column("before", "before"),
+    Column("after", "after"),
+)
+
+
+@commands.command("list")
+def list_plans(context: typer.Context, limit: Limit = 100, as_json: AsJson = False) -> None:
+    """List plans, each with its latest version."""
+    with session_of(context).open() as api:
+        show(api.each("/v1/plans", limit=limit), COLUMNS, as_json=as_json)
+
+
+@commands.command("show")
+def show_plan(
+    context: typer.Context,
+    key: Key,
+    version: Annotated[int | None, typer.Option(help="Another than the latest.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a plan with its prices."""
+    path = f"/v1/plans/{key}" if version is None else f"/v1/plans/{key}/versions/{version}"
+    with session_of(context).open() as api:
+        plan = api.get(path)
+    show_one(plan, COLUMNS, as_json=as_json)
+    if not as_json:
+        table = plain_table(*_PRICES)
+        for price in plan["prices"]:
+            table.add_row(*(Text(column.of(price)) for column in _PRICES))
+        screen().print(table)
+
+
+@commands.command("versions")
+def versions(context: typer.Context, key: Key, as_json: AsJson = False) -> None:
+    """List every version of a plan."""
+    with session_of(context).open() as api:
+        show(api.each(f"/v1/plans/{key}/versions"), COLUMNS, as_json=as_json)
+
+
+@commands.command("diff", epilog="Example: [cyan]tallybook plan diff pro 1 2[/]")
+def diff(
+    context: typer.Context,
+    key: Key,
+    before: Annotated[int, typer.Argument(help="The older version.")],
+    after: Annotated[int, typer.Argument(help="The newer version.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what a version says otherwise than another."""
+    with session_of(context).open() as api:
+        found = api.get(f"/v1/plans/{key}/differences", {"before": before, "after": after})
+        show(found["results"], _DIFFERENCES, as_json=as_json)
+
+
+@commands.command(
+    "price", epilog="Example: [cyan]tallybook plan price pro input=3000000 people=5[/]"
+)
+def price(
+    context: typer.Context,
+    key: Key,
+    quantity: Annotated[list[str], typer.Argument(help="PRICE=QUANTITY; 0 for what is not named.")],
+    *,
+    version: Annotated[int | None, typer.Option(help="Another than the latest.")] = None,
+    locale: Annotated[str, typer.Option(help="The language of the working.")] = "en",
+    as_json: AsJson = False,
+) -> None:
+    """Show what such a period would cost, with the working. Nothing is kept."""
+    with session_of(context).open() as api:
+        body = {
+            "plan": key,
+            "version": version,
+            "quantities": dict(map(_pair, quantity)),
+            "locale": locale,
+        }
+        preview = api.post("/v1/price-previews", body)
+    if as_json:
+        print_json(preview)
+        return
+    show_lines(preview["lines"], currency=preview["currency"], total=preview["total"])
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, quantity = text.partition("=")
+    if not equals:
+        raise Invalid(
+            "malformed_quantity",
+            f"{text!r} does not say how much of what.",
+            field="quantity",
+            mend="Write PRICE=QUANTITY, such as input=3000000.",
+        )
+    return name, quantity
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    """A rule's figures in short: `≤ 10: 1.00 · more: 0.50`."""
+    if "tiers" in rule:
+        return " · ".join(_tier(tier) for tier in rule["tiers"])
+    return " · ".join(f"{name} {value}" for name, value in rule.items() if name != "model")
+
+
+def _tier(tier: Mapping[str, Any]) -> str:
+    bound = f"≤ {tier['up_to']}" if tier.get("up_to") is not None else "more"
+    flat = f" + {tier['flat_amount']}" if tier.get("flat_amount", "0") != "0" else ""
+    return f"{bound}: {tier.get('unit_amount', '0')}{flat}"
