@@ -13,7 +13,6 @@ from tallybook.domain.invoicing.billing_run import BillingRun, Stuck, stuck_at, 
 from tallybook.domain.invoicing.charges import (
     Charge,
     charges_due,
-    groups,
     rate_fee,
     rate_metered,
 )
@@ -23,10 +22,10 @@ from tallybook.domain.metering.meter import Meter
 from tallybook.domain.subscriptions.cycle import End, NotDue, Open, Renew, closed, decide_cycle
 from tallybook.domain.subscriptions.subscription import Status, Subscription
 from tallybook.services.measure_charges import (
-    CustomerPeriod,
     UsageSheet,
     Wanted,
     measure_charges,
+    wanted_by,
 )
 from tallybook.services.ports import Records, Wiring
 
@@ -193,7 +192,7 @@ def _wanted(charge: Charge, customer: Customer, contracts: _Contracts) -> Wanted
             f"The price {price.key!r} charges for the meter {price.meter!r}, which is not there.",
             mend="Define the meter; its events are counted also if they came before it.",
         )
-    return Wanted(meter, groups(price), CustomerPeriod(customer.key, charge.service_period))
+    return wanted_by(price, meter, customer, charge.service_period)
 
 
 def _draw_up(boundary: _Boundary, sheet: UsageSheet, terms: _Terms) -> Invoice | None:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from tallybook.domain.catalog.price import Price
+from tallybook.domain.customers.customer import Customer
+from tallybook.domain.invoicing.charges import groups
+from tallybook.domain.invoicing.invoice import BilledTo
+from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span
-from tallybook.domain.metering.meter import Meter, Usage
+from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
 from tallybook.services.ports import Wiring
 
-_Split = tuple[str, tuple[str, ...]]
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How a meter's usage is split for a price; `timezone` is "" where no window needs it."""
+
+    meter_id: str
+    groups: tuple[str, ...]
+    window: str | None
+    timezone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,44 +36,81 @@ class CustomerPeriod:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The usage that a price is about: of a meter, for a customer and period, split by groups."""
+    """The usage that a charge is about."""
 
     meter: Meter
-    groups: tuple[str, ...]
+    split: Split
     of: CustomerPeriod
+
+
+def wanted_by(price: Price, meter: Meter, customer: Customer | BilledTo, span: Span) -> Wanted:
+    """The usage of `meter` that `price` charges a customer for over `span`, split as it needs."""
+    need = price.need
+    if need.each_event:
+        raise Invalid(
+            "charged_event_by_event",
+            f"The price {price.key!r} charges each event by itself; periods are closed by totals.",
+            mend="Give the plan a price on a quantity of the meter.",
+        )
+    timezone = customer.timezone if need.window is not None else ""
+    split = Split(meter.id, groups(price), need.window, timezone)
+    return Wanted(meter, split, CustomerPeriod(customer.key, span))
 
 
 class UsageSheet:
     """The usage measured, to be looked up by whoever wants it."""
 
     def __init__(self) -> None:
-        self._rows: dict[_Split, dict[CustomerPeriod, list[Usage]]] = defaultdict(dict)
+        self._rows: dict[Split, dict[CustomerPeriod, list[Usage]]] = defaultdict(dict)
 
-    def add(self, split: _Split, usage: Iterable[Usage]) -> None:
-        """Keep what one query gave."""
+    def add(self, split: Split, usage: Iterable[Usage], span: Span | None = None) -> None:
+        """Keep what one query gave; `span` is the period where rows are windows of it."""
         rows = self._rows[split]
         for row in usage:
-            rows.setdefault(CustomerPeriod(row.customer, row.span), []).append(row)
+            of = CustomerPeriod(row.customer, row.span if span is None else span)
+            rows.setdefault(of, []).append(row)
 
     def of(self, wanted: Wanted) -> Sequence[Usage]:
         """The rows for it; none where nothing was used."""
-        return self._rows[wanted.meter.id, wanted.groups].get(wanted.of, ())
+        return self._rows[wanted.split].get(wanted.of, ())
 
 
 def measure_charges(
     wiring: Wiring, organization_id: str, wanted: Iterable[Wanted], *, as_of: int
 ) -> UsageSheet:
-    """Measure everything wanted. Two prices over the same usage of a meter share its query."""
-    spans: dict[_Split, dict[CustomerPeriod, None]] = defaultdict(dict)
+    """Measure everything wanted. Prices over the same usage of a meter share its query."""
+    periods: dict[Split, dict[CustomerPeriod, None]] = defaultdict(dict)
     meters: dict[str, Meter] = {}
     for one in wanted:
         meters[one.meter.id] = one.meter
-        spans[one.meter.id, one.groups][one.of] = None
+        periods[one.split][one.of] = None
     sheet = UsageSheet()
-    for split, periods in spans.items():
-        meter_id, groups = split
+    for split, of in periods.items():
+        meter = meters[split.meter_id]
+        if split.window is not None:
+            for query in _window_queries(split, of, as_of):
+                sheet.add(split, wiring.usage.measure(organization_id, meter, query), query.span)
+            continue
         usage = wiring.usage.measure_spans(
-            organization_id, meters[meter_id], list(periods), as_of=as_of, group_by=groups
+            organization_id, meter, list(of), as_of=as_of, group_by=split.groups
         )
         sheet.add(split, usage)
     return sheet
+
+
+def _window_queries(
+    split: Split, periods: Iterable[CustomerPeriod], as_of: int
+) -> Iterator[UsageQuery]:
+    """One query for each span: customers on one calendar share theirs."""
+    customers: dict[Span, list[str]] = defaultdict(list)
+    for period in periods:
+        customers[period.span].append(period.customer)
+    for span, keys in customers.items():
+        yield UsageQuery(
+            span=span,
+            as_of=as_of,
+            customers=tuple(keys),
+            window=split.window,
+            timezone=split.timezone,
+            group_by=split.groups,
+        )

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.invoicing.assemble import line_item
-from tallybook.domain.invoicing.charges import groups, rate_fee, rate_metered
+from tallybook.domain.invoicing.charges import rate_fee, rate_metered
 from tallybook.domain.invoicing.invoice import Invoice, LineItem
 from tallybook.domain.invoicing.verification import Verification, charge_of, verify
 from tallybook.domain.kernel.money import minor_digits
 from tallybook.domain.metering.meter import Meter, UsageQuery
 from tallybook.domain.subscriptions.subscription import Subscription
+from tallybook.services.measure_charges import wanted_by
 from tallybook.services.ports import Records, Wiring
 from tallybook.services.read_invoice import found
 
@@ -66,11 +67,14 @@ def _recompute(
     meter = facts.meters.get(line.proof.meter_id) if line.proof is not None else None
     if meter is None or meter.key != charge.price.meter:
         return None
+    wanted = wanted_by(charge.price, meter, invoice.billed_to, line.service_period)
     query = UsageQuery(
         span=line.service_period,
         as_of=invoice.as_of,
         customers=(invoice.billed_to.key,),
-        group_by=groups(charge.price),
+        window=wanted.split.window,
+        timezone=wanted.split.timezone or "UTC",
+        group_by=wanted.split.groups,
     )
     usage = wiring.usage.measure(organization_id, meter, query)
     rated = rate_metered(charge, meter, invoice.billed_to, usage, invoice.as_of)

@@ -99,7 +99,7 @@ def rate_metered(
         rated = rate_price(price, rows[0].quantity if rows else Decimal(0))
     else:
         around = Circumstances(timezone=customer.timezone, period=charge.service_period)
-        rated = rate_usage(price, [Portion(row.quantity, row.dimensions) for row in rows], around)
+        rated = rate_usage(price, [_portion(price, row) for row in rows], around)
     proof = UsageProof(
         meter_id=meter.id,
         customer_key=customer.key,
@@ -108,6 +108,11 @@ def rate_metered(
         evidence=together((row.evidence for row in rows), as_of=as_of),
     )
     return RatedCharge(charge=charge, rated=rated, unit=meter.unit, proof=proof)
+
+
+def _portion(price: Price, row: Usage) -> Portion:
+    starts_at = row.span.starts if price.need.window is not None else None
+    return Portion(row.quantity, row.dimensions, starts_at)
 
 
 def groups(price: Price) -> tuple[str, ...]:
