@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
 from tallybook.domain.catalog.adjustments import Conversion, NegativeQuantity, check_limits
+from tallybook.domain.catalog.models.bucketed import Bucketed
+from tallybook.domain.catalog.models.capacity import Capacity
+from tallybook.domain.catalog.models.composite import Composite
+from tallybook.domain.catalog.models.filtered import Filtered
 from tallybook.domain.catalog.models.flat import Flat
 from tallybook.domain.catalog.models.graduated import Graduated
+from tallybook.domain.catalog.models.matrix import Matrix
 from tallybook.domain.catalog.models.package import Package
 from tallybook.domain.catalog.models.per_unit import PerUnit
+from tallybook.domain.catalog.models.percentage import Percentage
 from tallybook.domain.catalog.models.quantity_rule import QuantityRule
-from tallybook.domain.catalog.models.rule import Rule, check_amount, check_percent
+from tallybook.domain.catalog.models.rule import Rule, check_amount, check_percent, within
 from tallybook.domain.catalog.models.tiers import Tier
 from tallybook.domain.catalog.models.volume import Volume
 from tallybook.domain.catalog.usage_need import UsageNeed
-from tallybook.domain.kernel.errors import Invalid, Refusal
+from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.identifiers import checked_key
 
 __all__ = [
@@ -34,7 +39,15 @@ __all__ = [
     "Volume",
 ]
 
-AnyRule = QuantityRule
+AnyRule = (
+    QuantityRule
+    | Percentage
+    | Matrix
+    | Filtered
+    | Composite
+    | Capacity
+    | Bucketed
+)  # fmt: skip
 """Every pricing model, told apart by `model`."""
 
 
@@ -96,9 +109,9 @@ class Price(
                 field="name",
                 mend="Send a name, such as Input tokens.",
             )
-        _check_within("rule", self.rule.check)
+        within("rule", self.rule.check)
         if self.conversion is not None:
-            _check_within("conversion", self.conversion.check)
+            within("conversion", self.conversion.check)
         check_amount(self.allowance, "allowance")
         check_percent(self.discount_pct, "discount_pct")
         if self.discount_pct > 100:
@@ -136,10 +149,3 @@ class Price(
                 field="meter",
                 mend="Name the meter whose usage it charges.",
             )
-
-
-def _check_within(field: str, check: Callable[[], None]) -> None:
-    try:
-        check()
-    except Refusal as refusal:
-        raise refusal.at(field) from None

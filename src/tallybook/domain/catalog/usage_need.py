@@ -12,15 +12,18 @@ from decimal import Decimal
 
 import msgspec
 
+from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span
+
+WINDOWS = ("minute", "hour", "day", "week", "month")
+"""The windows that usage can be split by."""
 
 
 class UsageNeed(msgspec.Struct, frozen=True, omit_defaults=True):
     """How usage is to be split before it is rated. The default is one quantity for the period.
 
-    `group_by` names dimensions of the meter. `window` is a size (`minute`, `hour`, `day`, `month`)
-    cut in the customer's time zone. `each_event` asks for the value of every event, in the order in
-    which they occurred.
+    `group_by` names dimensions of the meter. `window` is one of `WINDOWS`, cut in the customer's
+    time zone. `each_event` asks for the value of every event, in the order in which they occurred.
     """
 
     group_by: tuple[str, ...] = ()
@@ -34,6 +37,17 @@ class UsageNeed(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 ONE_QUANTITY = UsageNeed()
+
+
+def check_window(window: str, field: str) -> None:
+    """One of `WINDOWS`."""
+    if window not in WINDOWS:
+        raise Invalid(
+            "unknown_window",
+            f"Usage cannot be split by {window!r}.",
+            field=field,
+            mend=f"Send one of {', '.join(WINDOWS)}.",
+        )
 
 
 class Portion(msgspec.Struct, frozen=True, gc=False):

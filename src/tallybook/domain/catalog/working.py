@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -56,3 +56,61 @@ def line(quantity: Decimal, *working: Step) -> RatedLine:
     for step in working:
         amount += step.amount
     return RatedLine(quantity, amount, working)
+
+
+NOT_PRICED: Sentences = {
+    "not_priced": {
+        "en": "{quantity} {unit} that the price does not name: not charged",
+        "sv": "{quantity} {unit} som priset inte nämner: debiteras inte",
+        "de": "{quantity} {unit}, die der Preis nicht nennt: nicht berechnet",
+    },
+}
+
+
+def not_priced(quantity: Decimal, values: Mapping[str, str]) -> Step:
+    """The step of usage that a price has nothing for: not charged, and seen to be so."""
+    labels = dict(values)
+    if any(values.values()):
+        labels["part"] = " ".join(value for value in values.values() if value)
+    return Step("not_priced", quantity, ZERO, ZERO, {}, labels)
+
+
+def part(name: str, rated: RatedLine) -> Iterable[Step]:
+    """The steps of a line that is a part of another, each marked with the part's name."""
+    for step in rated.working:
+        labels = (
+            {**step.labels, "part": f"{name}, {step.labels['part']}"}
+            if ("part" in step.labels)
+            else {**step.labels, "part": name}
+        )
+        yield Step(step.code, step.quantity, step.unit_amount, step.amount, step.terms, labels)
+
+
+_ADDED = ("units", "free_units")
+"""Terms that are added where steps are put together."""
+
+
+def together(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Steps of one kind at one unit amount put together, in the order they first appear.
+
+    What many windows or events have done alike is told once. Terms in which they differ are left
+    out, those that count units are added.
+    """
+    kinds: dict[tuple[str, Decimal, str], list[Step]] = {}
+    for step in steps:
+        kind = (step.code, step.unit_amount, step.labels.get("part", ""))
+        kinds.setdefault(kind, []).append(step)
+    return tuple(alike[0] if len(alike) == 1 else _sum(alike) for alike in kinds.values())
+
+
+def _sum(alike: list[Step]) -> Step:
+    first = alike[0]
+    terms = {}
+    for name, number in first.terms.items():
+        if name in _ADDED:
+            terms[name] = sum((step.terms[name] for step in alike), ZERO)
+        elif all(step.terms.get(name) == number for step in alike):
+            terms[name] = number
+    quantity = sum((step.quantity for step in alike), ZERO)
+    amount = sum((step.amount for step in alike), ZERO)
+    return Step(first.code, quantity, first.unit_amount, amount, terms, first.labels)

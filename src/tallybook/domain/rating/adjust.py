@@ -64,6 +64,13 @@ def cap_spend(maximum: Decimal, amount: Decimal, *, spent: Decimal = ZERO) -> De
     return min(max(maximum - spent, ZERO), amount)
 
 
+def after_credits(amount: Decimal, credits_: Sequence[Decimal]) -> Decimal:
+    """What is still due of `amount` once credits are deducted in turn; never below zero."""
+    for credit in credits_:
+        amount = max(amount - credit, ZERO)
+    return amount
+
+
 def _converted(
     price: Price, portions: Sequence[Portion], measured: Decimal, steps: list[Step]
 ) -> Sequence[Portion]:

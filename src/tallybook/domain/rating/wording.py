@@ -88,7 +88,12 @@ def explain(
     }
     for name, number in step.terms.items():
         words[name] = format_amount(number) if name in _AMOUNTS else format_number(number)
-    return template.format_map(words | step.labels)
+    words |= step.labels
+    try:
+        sentence = template.format_map(words)
+    except KeyError:  # steps put together have lost the terms in which they differed
+        sentence = _OTHER[language].format_map(words)
+    return f"{words['part']}: {sentence}" if "part" in words else sentence
 
 
 def explain_working(

@@ -12,6 +12,7 @@ from tallybook.domain.catalog.models.tiers import (
     Tier,
     charge_tier,
     check_tiers,
+    entered,
     no_usage,
 )
 from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, Step, line
@@ -63,16 +64,10 @@ class Graduated(Rule, frozen=True, tag="graduated"):
                 self.tiers[0].flat_amount, charges_flat=self.zero_quantity_charges_first_flat_fee
             )
         steps: list[Step] = []
-        below = ZERO
-        endless = self.tiers[-1] if self.beyond is Beyond.LAST_TIER else None
-        for tier in self.tiers:
-            ceiling = tier.up_to
-            if ceiling is None or quantity <= ceiling or tier is endless:
-                ceiling = quantity
+        for tier, below, ceiling in entered(quantity, self.tiers, self.beyond):
+            if tier is None:
+                steps.append(Step("beyond_free", ceiling - below, ZERO, ZERO, {"above": below}))
+                continue
             code = "next_tier" if steps else "first_tier"
             steps += charge_tier(code, ceiling - below, tier, {"above": below, "until": ceiling})
-            below = ceiling
-            if below == quantity:
-                return line(quantity, *steps)
-        steps.append(Step("beyond_free", quantity - below, ZERO, ZERO, {"above": below}))
         return line(quantity, *steps)

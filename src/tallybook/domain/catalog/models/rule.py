@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ import msgspec
 from tallybook.domain.catalog.usage_need import ONE_QUANTITY, Circumstances, Portion, UsageNeed
 from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences
 from tallybook.domain.kernel.decimals import bounded, exactly
-from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.errors import Invalid, Refusal
 
 
 class Rule(
@@ -59,6 +59,14 @@ class PortionRule(Rule, frozen=True):
     def rate(self, quantity: Decimal) -> RatedLine:
         """What one quantity costs of which nothing else is known."""
         return self.rate_portions((Portion(quantity),), Circumstances())
+
+
+def within(field: str, check: Callable[[], None]) -> None:
+    """Run the check of a part; what it refuses is named from the whole."""
+    try:
+        check()
+    except Refusal as refusal:
+        raise refusal.at(field) from None
 
 
 def total(portions: Sequence[Portion]) -> Decimal:

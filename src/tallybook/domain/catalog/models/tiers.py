@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from tallybook.domain.catalog.models.rule import check_amount, check_positive
-from tallybook.domain.catalog.working import ONE, RatedLine, Sentences, Step, single
+from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Sentences, Step, single
 from tallybook.domain.kernel.decimals import bounded
 from tallybook.domain.kernel.errors import Invalid
 
@@ -76,14 +76,17 @@ class Beyond(StrEnum):
     FREE = "free"
 
 
-class Bounded(Protocol):
+class Bound(Protocol):
     """Anything with an inclusive upper bound."""
 
     @property
     def up_to(self) -> Decimal | None: ...
 
 
-def check_bounds(tiers: Sequence[Bounded], *, beyond: Beyond | None = None) -> None:
+T = TypeVar("T", bound=Bound)
+
+
+def check_bounds(tiers: Sequence[Bound], *, beyond: Beyond | None = None) -> None:
     """Each tier begins where the one before ended; only the last may be without an end.
 
     A last tier that ends must be told, by `beyond`, what the units after it cost.
@@ -142,6 +145,40 @@ def started(quantity: Decimal, size: Decimal) -> Decimal:
     """
     whole, rest = divmod(quantity, size)
     return whole + 1 if rest > 0 else whole.quantize(ONE, rounding=ROUND_CEILING)
+
+
+def entered(
+    quantity: Decimal, tiers: Sequence[T], beyond: Beyond | None
+) -> Iterator[tuple[T | None, Decimal, Decimal]]:
+    """The tiers that `quantity` reaches, each with where its share begins and ends.
+
+    The share beyond a last tier that ends comes with no tier, unless the last one goes on.
+    """
+    below = ZERO
+    endless = tiers[-1] if beyond is Beyond.LAST_TIER else None
+    for tier in tiers:
+        ceiling = tier.up_to
+        if ceiling is None or quantity <= ceiling or tier is endless:
+            ceiling = quantity
+        yield tier, below, ceiling
+        below = ceiling
+        if below == quantity:
+            return
+    yield None, below, quantity
+
+
+def reached(quantity: Decimal, tiers: Sequence[T]) -> tuple[T, Decimal]:
+    """The tier that the whole quantity falls in, and where it begins.
+
+    A quantity beyond the last tier's end counts as in the last tier.
+    """
+    below = ZERO
+    for tier in tiers[:-1]:
+        assert tier.up_to is not None, "only the last tier is open"
+        if quantity <= tier.up_to:
+            return tier, below
+        below = tier.up_to
+    return tiers[-1], below
 
 
 def charge_tier(code: str, quantity: Decimal, tier: Tier, terms: dict[str, Decimal]) -> list[Step]:

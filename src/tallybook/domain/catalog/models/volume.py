@@ -13,6 +13,7 @@ from tallybook.domain.catalog.models.tiers import (
     charge_tier,
     check_tiers,
     no_usage,
+    reached,
 )
 from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, Step, line
 
@@ -78,19 +79,12 @@ class Volume(Rule, frozen=True, tag="volume"):
             return no_usage(
                 self.tiers[0].flat_amount, charges_flat=self.zero_quantity_charges_first_flat_fee
             )
-        below = ZERO
-        for tier in self.tiers:
-            if tier.up_to is None:
-                return line(quantity, *charge_tier("volume_open", quantity, tier, {"above": below}))
-            if quantity <= tier.up_to:
-                terms = {"above": below, "until": tier.up_to}
-                return line(quantity, *charge_tier("volume", quantity, tier, terms))
-            below = tier.up_to
-        top = self.tiers[-1]
-        start = self.tiers[-2].up_to or ZERO if len(self.tiers) > 1 else ZERO
-        if self.beyond is Beyond.LAST_TIER:
-            return line(quantity, *charge_tier("volume_open", quantity, top, {"above": start}))
-        terms = {"above": start, "until": below}
-        steps = charge_tier("volume", below, top, terms)
-        free = Step("beyond_free", quantity - below, ZERO, ZERO, {"above": below})
-        return line(quantity, *steps, free)
+        tier, below = reached(quantity, self.tiers)
+        if tier.up_to is None or (quantity > tier.up_to and self.beyond is Beyond.LAST_TIER):
+            return line(quantity, *charge_tier("volume_open", quantity, tier, {"above": below}))
+        inside = min(quantity, tier.up_to)
+        steps = charge_tier("volume", inside, tier, {"above": below, "until": tier.up_to})
+        if quantity > inside:
+            free = quantity - inside
+            steps.append(Step("beyond_free", free, ZERO, ZERO, {"above": inside}))
+        return line(quantity, *steps)
