@@ -116,9 +116,13 @@ def answer_refusal(request: AnyRequest, refusal: Refusal) -> Response[bytes]:
 
 
 def answer_malformed(_: AnyRequest, error: ValidationException) -> Response[bytes]:
-    """A query or path parameter of the wrong type."""
+    """A parameter of the wrong type, or no body where one is needed."""
     complaint: Any = error.extra[0] if isinstance(error.extra, list) and error.extra else {}
     message = str(complaint.get("message", error.detail)).removesuffix(".")
+    if complaint.get("key") == "data":
+        return problem_response(
+            422, "missing_body", "The request has no body.", mend="Send a JSON document."
+        )
     return problem_response(
         422,
         "wrong_value",
