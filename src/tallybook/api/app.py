@@ -9,19 +9,23 @@ import msgspec
 from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 
-from tallybook import __version__
+from tallybook.api.headers import add_security_headers
 from tallybook.api.problems import HANDLERS, invalid_body
-from tallybook.api.routes import health, keys, organizations
+from tallybook.api.routes import customers, description, health, keys, organizations, subscriptions
 from tallybook.api.security import Gate, caller_of, organization_id_of
 from tallybook.services.ports import Wiring
 
 MAX_BODY_BYTES = 10_000_000
 
-ROUTERS = (health.router, organizations.router, keys.router)
+ROUTERS = (
+    health.router,
+    description.router,
+    organizations.router,
+    keys.router,
+    customers.router,
+    subscriptions.router,
+)
 
 
 class ExactRequest(Request[Any, Any, State]):
@@ -68,16 +72,8 @@ def build_api(
         request_class=ExactRequest,
         request_max_body_size=MAX_BODY_BYTES,
         state=State({"gate": Gate(wiring, operator_token)}),
-        openapi_config=OpenAPIConfig(
-            title="Tallybook",
-            version=__version__,
-            path="/docs",
-            render_plugins=[JsonRenderPlugin()],
-            components=Components(
-                security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}
-            ),
-            security=[{"key": []}],
-        ),
+        openapi_config=None,
+        before_send=[add_security_headers],
         logging_config=None,
         **options,
     )

@@ -21,7 +21,7 @@ def find_plan(
 ) -> PlanVersion:
     """A version of a plan by its number; the latest without one."""
     with wiring.books.begin(organization_id) as records:
-        return _version(records, plan_key, number)
+        return version_of(records, plan_key, number)
 
 
 def list_versions(wiring: Wiring, organization_id: str, plan_key: str) -> list[PlanVersion]:
@@ -39,11 +39,12 @@ def compare_plan(
     """What version `after` of a plan says otherwise than version `before`."""
     with wiring.books.begin(organization_id) as records:
         return compare_versions(
-            _version(records, plan_key, before), _version(records, plan_key, after)
+            version_of(records, plan_key, before), version_of(records, plan_key, after)
         )
 
 
-def _version(records: Records, plan_key: str, number: int | None) -> PlanVersion:
+def version_of(records: Records, plan_key: str, number: int | None) -> PlanVersion:
+    """A version of a plan by its number, the latest without one; or a refusal."""
     if number is None:
         found = records.plans.latest(plan_key)
     else:

@@ -1,4 +1,4 @@
-"""Who pays."""
+"""Who pays, and what is said of them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from datetime import datetime
 
 import msgspec
 
+from tallybook.domain.customers.organization import named
+from tallybook.domain.kernel.calendar import checked_timezone
+from tallybook.domain.kernel.errors import Conflicting
+from tallybook.domain.kernel.identifiers import checked_key
+from tallybook.domain.kernel.locales import checked_locale
+from tallybook.domain.kernel.money import minor_digits
+
 
 class Customer(msgspec.Struct, frozen=True, kw_only=True):
-    """Who pays. `key` is the name the organization's own systems use, also in events."""
+    """Who pays. `key` is the name the organization's own systems use, also in events.
+
+    Events may come before their customer: what they say counts from the customer's first day.
+    """
 
     id: str
     key: str
@@ -17,3 +27,68 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     locale: str = "en"
     created_at: datetime
+
+
+class CustomerChange(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """What shall be said of a customer from now on; what is not sent stays as it is."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    currency: str | msgspec.UnsetType = msgspec.UNSET
+    timezone: str | msgspec.UnsetType = msgspec.UNSET
+    locale: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def checked(customer: Customer) -> Customer:
+    """The customer in its usual spelling; refused where a field cannot be what was meant."""
+    checked_key(customer.key)
+    minor_digits(customer.currency)
+    checked_timezone(customer.timezone)
+    return msgspec.structs.replace(
+        customer, name=named(customer.name), locale=checked_locale(customer.locale)
+    )
+
+
+def changed(customer: Customer, change: CustomerChange, *, is_subscribed: bool) -> Customer:
+    """The customer after a change.
+
+    A currency stays for good once there is a subscription: bills, balances and credits are in it.
+    The time zone may change; subscriptions keep the one they began with.
+    """
+    said = {
+        field: value
+        for field, value in msgspec.structs.asdict(change).items()
+        if value is not msgspec.UNSET
+    }
+    after = checked(msgspec.structs.replace(customer, **said))
+    if is_subscribed and after.currency != customer.currency:
+        raise Conflicting(
+            "currency_in_use",
+            f"Customer {customer.key!r} is billed in {customer.currency}.",
+            field="currency",
+            mend=f"Make another customer for {after.currency}.",
+        )
+    return after
+
+
+def refuse_another(kept: Customer, wanted: Customer) -> None:
+    """Refuse to create a customer that exists and is said to be otherwise.
+
+    The same again is no conflict: whoever retries a creation meets what it created.
+    """
+    differs = [
+        field
+        for field in ("name", "currency", "timezone", "locale")
+        if getattr(kept, field) != getattr(wanted, field)
+    ]
+    if differs:
+        said = ", ".join(
+            f"{field} {getattr(kept, field)!r}, not {getattr(wanted, field)!r}" for field in differs
+        )
+        raise Conflicting(
+            "customer_differs",
+            f"There is a customer {kept.key!r} already, with {said}.",
+            field=differs[0],
+            mend="Choose another key, or change that customer by PATCH.",
+        )

@@ -7,10 +7,34 @@ from __future__ import annotations
 
 import calendar
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from tallybook.domain.kernel.errors import Invalid
 
 MIDNIGHT = time(0)
 _SECOND = timedelta(seconds=1)
+
+
+def checked_timezone(name: str, *, field: str = "timezone") -> str:
+    """A name of the IANA database, as a user chose it.
+
+    What a machine's own files offer beyond it (`localtime`, `right/…`) means something else
+    elsewhere and is refused.
+    """
+    if name not in _names():
+        raise Invalid(
+            "unknown_timezone",
+            f"{name[:40]!r} is not an IANA time zone.",
+            field=field,
+            mend="Send a name such as Europe/Stockholm or UTC.",
+        )
+    return name
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
 def add_months(day: date, months: int) -> date:

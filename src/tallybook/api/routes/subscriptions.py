@@ -1,0 +1,160 @@
+"""Subscriptions: started, listed, ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from litestar import Router, delete, get, post
+from litestar.params import JSONBody, PathParameter, QueryParameter
+
+from tallybook.api.injected import OrganizationId, Wired
+from tallybook.api.pages import After, Limit, Page
+from tallybook.api.security import requires
+from tallybook.domain.catalog.plan import Interval
+from tallybook.domain.customers.organization import Scope
+from tallybook.domain.kernel.instants import Span
+from tallybook.domain.subscriptions.calendar import Alignment, BoundaryTime
+from tallybook.domain.subscriptions.life import CancelAt, Start
+from tallybook.domain.subscriptions.subscription import Status
+from tallybook.services.cancel_subscription import cancel_subscription, undo_cancel_subscription
+from tallybook.services.find_subscriptions import Contract, find_subscription, list_subscriptions
+from tallybook.services.start_subscription import start_subscription
+
+SubscriptionKey = Annotated[str, PathParameter(description="The subscription's key or id.")]
+
+
+class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscription. `customer` and `plan` are keys; `period` is the one not yet billed.
+
+    `ends_at` is the end that was decided, reached or ahead; null if none was.
+    """
+
+    id: str
+    key: str
+    customer: str
+    plan: str
+    version: int
+    status: Status
+    starts_at: datetime
+    ends_at: datetime | None
+    cancels_at_period_end: bool
+    period: Span
+    interval: Interval
+    interval_count: int
+    alignment: Alignment
+    boundary_time: BoundaryTime
+    anchor: datetime
+    timezone: str
+    created_at: datetime
+
+
+class Cancellation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a subscription shall end."""
+
+    at: CancelAt = CancelAt.PERIOD_END
+
+
+@post("/v1/subscriptions", guards=[requires(Scope.WRITE)], sync_to_thread=True)
+def post_subscription(
+    wiring: Wired, organization_id: OrganizationId, data: JSONBody[Start]
+) -> SubscriptionAnswer:
+    """Subscribe a customer to a plan version: now, from a past or from a future time.
+
+    Repeating it answers the same subscription; a difference is a conflict. Without a version the
+    latest is meant, and stays the subscription's own when newer ones are published.
+    """
+    return _shown(start_subscription(wiring, organization_id, data))
+
+
+@get("/v1/subscriptions", guards=[requires(Scope.READ)], sync_to_thread=True)
+def read_subscriptions(
+    wiring: Wired,
+    organization_id: OrganizationId,
+    customer: Annotated[
+        str | None, QueryParameter(description="Only those of the customer with this key.")
+    ] = None,
+    limit: Limit = 100,
+    after: After = "",
+) -> Page[SubscriptionAnswer]:
+    """Subscriptions in key order."""
+    found = list_subscriptions(
+        wiring, organization_id, customer=customer, after=after, limit=limit + 1
+    )
+    more = len(found) > limit
+    page = [_shown(contract) for contract in found[:limit]]
+    return Page(page, page[-1].key if more else None)
+
+
+@get("/v1/subscriptions/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)
+def read_subscription(
+    wiring: Wired, organization_id: OrganizationId, key: SubscriptionKey
+) -> SubscriptionAnswer:
+    """One subscription."""
+    return _shown(find_subscription(wiring, organization_id, key))
+
+
+@post(
+    "/v1/subscriptions/{key:str}/cancellation",
+    guards=[requires(Scope.WRITE)],
+    status_code=200,
+    sync_to_thread=True,
+)
+def post_cancellation(
+    wiring: Wired,
+    organization_id: OrganizationId,
+    key: SubscriptionKey,
+    data: JSONBody[Cancellation],
+) -> SubscriptionAnswer:
+    """End a subscription now or with its period. What was used until then is billed."""
+    return _shown(cancel_subscription(wiring, organization_id, key, at=data.at))
+
+
+@delete(
+    "/v1/subscriptions/{key:str}/cancellation",
+    guards=[requires(Scope.WRITE)],
+    status_code=200,
+    sync_to_thread=True,
+)
+def delete_cancellation(
+    wiring: Wired, organization_id: OrganizationId, key: SubscriptionKey
+) -> SubscriptionAnswer:
+    """Take the decided end back, as long as it has not come."""
+    return _shown(undo_cancel_subscription(wiring, organization_id, key))
+
+
+def _shown(contract: Contract) -> SubscriptionAnswer:
+    subscription = contract.subscription
+    return SubscriptionAnswer(
+        id=subscription.id,
+        key=subscription.key,
+        customer=contract.customer.key,
+        plan=contract.version.plan_key,
+        version=contract.version.version,
+        status=contract.status,
+        starts_at=subscription.starts_at,
+        ends_at=subscription.ends_at,
+        cancels_at_period_end=subscription.cancels_at_period_end,
+        period=subscription.period,
+        interval=subscription.interval,
+        interval_count=subscription.interval_count,
+        alignment=subscription.alignment,
+        boundary_time=subscription.boundary_time,
+        anchor=subscription.anchor,
+        timezone=subscription.timezone,
+        created_at=subscription.created_at,
+    )
+
+
+router = Router(
+    path="/",
+    route_handlers=[
+        post_subscription,
+        read_subscriptions,
+        read_subscription,
+        post_cancellation,
+        delete_cancellation,
+    ],
+    tags=["Subscriptions"],
+)

@@ -1,0 +1,36 @@
+"""Decide the end of a subscription, or take that decision back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from tallybook.domain.subscriptions.life import CancelAt, cancelled, kept_on
+from tallybook.domain.subscriptions.subscription import Subscription
+from tallybook.services.find_subscriptions import Contract, contract_of, subscription_of
+from tallybook.services.ports import Wiring
+
+
+def cancel_subscription(
+    wiring: Wiring, organization_id: str, key: str, *, at: CancelAt = CancelAt.PERIOD_END
+) -> Contract:
+    """End it when its period ends, or now. Its last period is billed by the next run."""
+    return _decide(wiring, organization_id, key, lambda one, now: cancelled(one, at, now=now))
+
+
+def undo_cancel_subscription(wiring: Wiring, organization_id: str, key: str) -> Contract:
+    """Take the decided end back. `Conflicting` once it has come."""
+    return _decide(wiring, organization_id, key, lambda one, now: kept_on(one, now=now))
+
+
+def _decide(
+    wiring: Wiring,
+    organization_id: str,
+    key: str,
+    decide: Callable[[Subscription, datetime], Subscription],
+) -> Contract:
+    now = wiring.now()
+    with wiring.books.begin(organization_id) as records:
+        subscription = decide(subscription_of(records, key, locked=True), now)
+        records.subscriptions.replace_many([subscription])
+        return contract_of(records, subscription, now=now)

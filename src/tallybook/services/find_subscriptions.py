@@ -1,0 +1,84 @@
+"""Look subscriptions up, with whose they are and what they are to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.customers.customer import Customer
+from tallybook.domain.kernel.errors import Missing
+from tallybook.domain.subscriptions.subscription import Status, Subscription, status_at
+from tallybook.services.find_customers import customer_of
+from tallybook.services.ports import Records, Wiring
+
+
+class Contract(msgspec.Struct, frozen=True):
+    """A subscription, whose it is, what it is to, and its status at the time of asking."""
+
+    subscription: Subscription
+    customer: Customer
+    version: PlanVersion
+    status: Status
+
+
+def find_subscription(wiring: Wiring, organization_id: str, key: str) -> Contract:
+    """The subscription of that key or id."""
+    with wiring.books.begin(organization_id) as records:
+        return contract_of(records, subscription_of(records, key), now=wiring.now())
+
+
+def list_subscriptions(
+    wiring: Wiring,
+    organization_id: str,
+    *,
+    customer: str | None = None,
+    after: str = "",
+    limit: int = 100,
+) -> list[Contract]:
+    """Subscriptions in key order, those after key `after`; of one customer, if its key is given."""
+    with wiring.books.begin(organization_id) as records:
+        customer_id = None
+        if customer is not None:
+            customer_id = customer_of(records, customer).id
+        page = records.subscriptions.page(after=after, limit=limit, customer_id=customer_id)
+        return contracts_of(records, page, now=wiring.now())
+
+
+def subscription_of(records: Records, key: str, *, locked: bool = False) -> Subscription:
+    """The subscription of that key or id, or a refusal."""
+    found = records.subscriptions.by_key(key, locked=locked)
+    if found is None:
+        named = records.subscriptions.by_ids([key]).get(key)
+        found = named and records.subscriptions.by_key(named.key, locked=locked)
+    if found is None:
+        raise Missing(
+            "no_such_subscription",
+            f"There is no subscription {key[:140]!r}.",
+            mend="Start it by POST /v1/subscriptions, or name one that GET lists.",
+        )
+    return found
+
+
+def contract_of(records: Records, subscription: Subscription, *, now: datetime) -> Contract:
+    """One subscription with what it refers to."""
+    return contracts_of(records, [subscription], now=now)[0]
+
+
+def contracts_of(
+    records: Records, subscriptions: Sequence[Subscription], *, now: datetime
+) -> list[Contract]:
+    """Subscriptions with what they refer to, in the same order."""
+    customers = records.customers.by_ids({each.customer_id for each in subscriptions})
+    versions = records.plans.by_ids({each.plan_version_id for each in subscriptions})
+    return [
+        Contract(
+            each,
+            customers[each.customer_id],
+            versions[each.plan_version_id],
+            status_at(each, now),
+        )
+        for each in subscriptions
+    ]

@@ -1,0 +1,34 @@
+"""Start a subscription, once however often it is asked."""
+
+from __future__ import annotations
+
+from tallybook.domain.subscriptions.life import Start, begin, refuse_another
+from tallybook.services.find_customers import no_such_customer
+from tallybook.services.find_plans import version_of
+from tallybook.services.find_subscriptions import Contract, contract_of
+from tallybook.services.ports import Wiring
+
+
+def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Contract:
+    """Subscribe a customer to a plan version, from any time on; or answer the one of that key.
+
+    `Missing` for a customer or plan that is not there, `Invalid` for what cannot be, `Conflicting`
+    if the key is that of a subscription asked for otherwise. What is owed for the time gone by is
+    billed by the next run.
+    """
+    asked = asked.checked()
+    with wiring.books.begin(organization_id) as records:
+        customer = records.customers.by_key(asked.customer, locked=True)
+        kept = records.subscriptions.by_key(asked.key)
+        if kept is not None:
+            contract = contract_of(records, kept, now=wiring.now())
+            refuse_another(kept, asked, customer, contract.version)
+            return contract
+        if customer is None:
+            raise no_such_customer(asked.customer, field="customer")
+        version = version_of(records, asked.plan, asked.version)
+        subscription = begin(
+            asked, customer, version, subscription_id=wiring.new_id("sub"), now=wiring.now()
+        )
+        records.subscriptions.add(subscription)
+        return contract_of(records, subscription, now=wiring.now())
