@@ -65,7 +65,6 @@ def decide_cycle(subscription: Subscription, *, now: datetime) -> CycleDecision:
     same books as a punctual one. A subscription is opened first, however late; its first period is
     closed by a decision of its own.
     """
-    assert subscription.status is not Status.ENDED, "what has ended has no period to close"
     if subscription.status is Status.SCHEDULED:
         if now < subscription.starts_at:
             return NotDue(until=subscription.starts_at)
