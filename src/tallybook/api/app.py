@@ -12,7 +12,15 @@ from litestar.di import Provide
 
 from tallybook.api.headers import add_security_headers
 from tallybook.api.problems import HANDLERS, invalid_body
-from tallybook.api.routes import customers, description, health, keys, organizations, subscriptions
+from tallybook.api.routes import (
+    customers,
+    description,
+    health,
+    keys,
+    organizations,
+    plans,
+    subscriptions,
+)
 from tallybook.api.security import Gate, caller_of, organization_id_of
 from tallybook.services.ports import Wiring
 
@@ -24,6 +32,7 @@ ROUTERS = (
     organizations.router,
     keys.router,
     customers.router,
+    plans.router,
     subscriptions.router,
 )
 
