@@ -13,9 +13,11 @@ from litestar.di import Provide
 from tallybook.api.headers import add_security_headers
 from tallybook.api.problems import HANDLERS, invalid_body
 from tallybook.api.routes import (
+    billing,
     customers,
     description,
     health,
+    invoices,
     keys,
     organizations,
     plans,
@@ -34,6 +36,8 @@ ROUTERS = (
     customers.router,
     plans.router,
     subscriptions.router,
+    invoices.router,
+    billing.router,
 )
 
 

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 
 from tallybook.stores.sql.customers import SqlCustomers
 from tallybook.stores.sql.database import refusing_outages
+from tallybook.stores.sql.invoices import SqlInvoices
 from tallybook.stores.sql.plans import SqlPlans
 from tallybook.stores.sql.subscriptions import SqlSubscriptions
 
-for _room in ("meters", "invoices"):
+for _room in ("meters",):
     with suppress(ModuleNotFoundError):
         importlib.import_module(f"tallybook.stores.sql.{_room}")
 
@@ -48,8 +49,8 @@ class SqlRecords:
         return SqlSubscriptions(self.connection, self.organization_id)
 
     @cached_property
-    def invoices(self) -> Any:
-        return self._room("invoices", "SqlInvoices")
+    def invoices(self) -> SqlInvoices:
+        return SqlInvoices(self.connection, self.organization_id)
 
 
 class SqlBooks:
