@@ -1,0 +1,1 @@
+"""Plans as code: a catalog in TOML, what it would change, and applying it."""

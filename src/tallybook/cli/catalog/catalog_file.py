@@ -1,0 +1,152 @@
+"""A catalog file: meters, plans, customers and subscriptions by key, all checked before use.
+
+Tables are named by key, `[meters.KEY]`, `[plans.KEY]`, `[plans.KEY.prices.KEY]`, `[customers.KEY]`,
+`[subscriptions.KEY]`; their fields are those of the API. Numbers stay exact, as text or bare. A
+subscription's times may be plain dates: midnight in its customer's time zone.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from tallybook.domain.catalog.plan import PlanTerms
+from tallybook.domain.customers.customer import Customer, checked
+from tallybook.domain.kernel.errors import Invalid, Refusal
+from tallybook.domain.kernel.instants import zone
+from tallybook.domain.metering.meter import Meter
+from tallybook.domain.subscriptions.life import Start
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_KEPT = {"id": "", "created_at": _NEVER}
+_TIMES = ("starts_at", "ends_at", "anchor")
+
+T = TypeVar("T")
+Entries = dict[str, dict[str, Any]]
+
+
+class Catalog(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file says there shall be. Each entry is a body as the API takes it, by key."""
+
+    meters: Entries
+    plans: Entries
+    customers: Entries
+    subscriptions: Entries
+
+    @property
+    def terms(self) -> dict[str, PlanTerms]:
+        """The plans as the domain knows them."""
+        return {key: _read(f"plans/{key}", body, PlanTerms) for key, body in self.plans.items()}
+
+
+def read_catalog(path: Path) -> Catalog:
+    """The catalog of a TOML file; refused, with the place, where any of it cannot be meant."""
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Invalid(
+            "unreadable_catalog", f"{path.name}: {error}", mend="Mend the TOML."
+        ) from None
+    unknown = [name for name in tables if name not in Catalog.__struct_fields__]
+    if unknown:
+        raise Invalid(
+            "unknown_table",
+            f"A catalog has no {unknown[0]!r}.",
+            field=unknown[0],
+            mend=f"It has {', '.join(Catalog.__struct_fields__)}.",
+        )
+    catalog = Catalog(
+        meters=_entries(tables, "meters"),
+        plans={key: _with_prices(key, entry) for key, entry in _entries(tables, "plans").items()},
+        customers=_entries(tables, "customers"),
+        subscriptions=_entries(tables, "subscriptions"),
+    )
+    _check(catalog)
+    return catalog
+
+
+def _entries(tables: Mapping[str, Any], kind: str) -> Entries:
+    entries = tables.get(kind, {})
+    if not isinstance(entries, dict) or not all(isinstance(e, dict) for e in entries.values()):
+        raise Invalid(
+            "not_tables", f"{kind} are tables by key.", field=kind, mend=f"Write [{kind}.KEY]."
+        )
+    return {key: {"key": key, **entry} for key, entry in entries.items()}
+
+
+def _with_prices(key: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """The plan with its prices as a list, each with its key, in the file's order."""
+    prices = entry.get("prices", {})
+    if not isinstance(prices, dict) or not all(isinstance(p, dict) for p in prices.values()):
+        raise Invalid(
+            "not_tables",
+            "A plan's prices are tables by key.",
+            field=f"plans/{key}/prices",
+            mend=f"Write [plans.{key}.prices.KEY].",
+        )
+    return entry | {"prices": [{"key": name, **price} for name, price in prices.items()]}
+
+
+def _check(catalog: Catalog) -> None:
+    """What can be seen without a server; the server checks all of it again."""
+    for key, body in catalog.meters.items():
+        _check_known(f"meters/{key}", body, Meter)
+        _read(f"meters/{key}", body | _KEPT, Meter)
+    for key, terms in catalog.terms.items():
+        _within(f"plans/{key}", terms.check)
+    for key, body in catalog.customers.items():
+        _check_known(f"customers/{key}", body, Customer)
+        customer = _read(f"customers/{key}", body | _KEPT, Customer)
+        _within(f"customers/{key}", partial(checked, customer))
+    for key, body in catalog.subscriptions.items():
+        dated = {name: _NEVER for name in _TIMES if type(body.get(name)) is date}
+        start = _read(f"subscriptions/{key}", body | dated, Start)
+        timed = msgspec.structs.replace(start, **dict.fromkeys(dated))
+        _within(f"subscriptions/{key}", timed.checked)
+
+
+def with_instants(body: Mapping[str, Any], timezone: str) -> dict[str, Any]:
+    """A subscription's body with its plain dates taken as midnight in `timezone`."""
+    at_midnight = {
+        name: datetime.combine(body[name], time(), zone(timezone)).astimezone(UTC)
+        for name in _TIMES
+        if type(body.get(name)) is date
+    }
+    return {**body, **at_midnight}
+
+
+def _check_known(place: str, body: Mapping[str, Any], kind: type[msgspec.Struct]) -> None:
+    known = [name for name in kind.__struct_fields__ if name not in _KEPT]
+    for name in body:
+        if name not in known:
+            raise Invalid(
+                "unknown_field",
+                f"There is no field {name!r} here.",
+                field=f"{place}/{name}",
+                mend=f"Use {', '.join(known)}.",
+            )
+
+
+def _read(place: str, body: Mapping[str, Any], kind: type[T]) -> T:
+    try:
+        return msgspec.convert(body, kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        inner = path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
+        raise Invalid(
+            "wrong_value", f"{message}.", field=place + inner, mend="Correct it in the file."
+        ) from None
+
+
+def _within(place: str, check: Callable[[], object]) -> None:
+    try:
+        check()
+    except Refusal as refusal:
+        raise refusal.at(place) from None

@@ -1,0 +1,150 @@
+"""What applying a catalog would change of what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from tallybook.cli.catalog.catalog_file import Catalog, with_instants
+from tallybook.cli.client import Api
+from tallybook.domain.catalog.difference import Change, Difference, compare_versions
+from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.kernel.errors import Invalid, Refusal
+
+
+class Act(StrEnum):
+    """What becomes of an entry. `stuck` is one that differs and cannot be changed."""
+
+    ADD = "add"
+    CHANGE = "change"
+    SAME = "same"
+    STUCK = "stuck"
+
+
+class Move(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One entry of the catalog: what it would do, and the body to send for it."""
+
+    kind: str
+    key: str
+    act: Act
+    differences: tuple[Difference, ...] = ()
+    mend: str = ""
+    body: dict[str, Any] = {}
+
+
+def compare_catalog(api: Api, catalog: Catalog) -> list[Move]:
+    """Every entry compared with what is there, in the order in which they are applied.
+
+    Also what needs the server to be checked is checked: that plans' meters have the dimensions,
+    that subscriptions' customers and plans are there.
+    """
+    return [
+        *_compare_meters(api, catalog),
+        *_compare_plans(api, catalog),
+        *_compare_customers(api, catalog),
+        *_compare_subscriptions(api, catalog),
+    ]
+
+
+def _compare_meters(api: Api, catalog: Catalog) -> Iterator[Move]:
+    for key, body in catalog.meters.items():
+        kept = api.find(f"/v1/meters/{key}")
+        yield _move("meter", key, body, kept, "Bills stand on it: give what you mean another key.")
+
+
+def _compare_plans(api: Api, catalog: Catalog) -> Iterator[Move]:
+    dimensions = _dimensions(api, catalog)
+    for key, terms in catalog.terms.items():
+        try:
+            terms.check_meters(dimensions)
+        except Refusal as refusal:
+            raise refusal.at(f"plans/{key}") from None
+        kept = api.find(f"/v1/plans/{key}")
+        if kept is None:
+            yield Move("plan", key, Act.ADD, body=catalog.plans[key])
+            continue
+        found = compare_versions(msgspec.convert(kept, PlanVersion), terms)
+        yield Move("plan", key, Act.CHANGE if found else Act.SAME, found, body=catalog.plans[key])
+
+
+def _dimensions(api: Api, catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    """Of every meter that the plans name: the file's own, or the one that is there."""
+    named = {meter for terms in catalog.terms.values() for meter in terms.meters}
+    known = {key: tuple(body.get("dimensions", ())) for key, body in catalog.meters.items()}
+    for key in sorted(named - known.keys()):
+        kept = api.find(f"/v1/meters/{key}")
+        if kept is not None:
+            known[key] = tuple(kept["dimensions"])
+    return known
+
+
+def _compare_customers(api: Api, catalog: Catalog) -> Iterator[Move]:
+    for key, body in catalog.customers.items():
+        yield _move("customer", key, body, api.find(f"/v1/customers/{key}"))
+
+
+def _compare_subscriptions(api: Api, catalog: Catalog) -> Iterator[Move]:
+    for key, dated in catalog.subscriptions.items():
+        customer = catalog.customers.get(dated["customer"])
+        if customer is None:
+            customer = api.find(f"/v1/customers/{dated['customer']}")
+        if customer is None:
+            raise _unknown(key, "customer", dated["customer"])
+        if dated["plan"] not in catalog.plans and api.find(f"/v1/plans/{dated['plan']}") is None:
+            raise _unknown(key, "plan", dated["plan"])
+        kept = api.find(f"/v1/subscriptions/{key}")
+        zone = (kept or customer).get("timezone", "UTC")
+        body = with_instants(dated, zone)
+        yield _move("subscription", key, body, kept, "Cancel it, or give this one another key.")
+
+
+def _unknown(key: str, field: str, name: str) -> Invalid:
+    return Invalid(
+        f"unknown_{field}",
+        f"There is no {field} {name!r}, here or in the catalog.",
+        field=f"subscriptions/{key}/{field}",
+        mend="Add it to the catalog, or correct its key.",
+    )
+
+
+def _move(
+    kind: str, key: str, body: dict[str, Any], kept: Mapping[str, Any] | None, stuck: str = ""
+) -> Move:
+    """Compare the fields that the file names; what it leaves out is left as it is."""
+    if kept is None:
+        return Move(kind, key, Act.ADD, body=body)
+    found = tuple(
+        Difference(Change.CHANGED, name, _text(kept.get(name)), _text(wanted))
+        for name, wanted in body.items()
+        if not _is_same(kept.get(name), wanted)
+    )
+    if not found:
+        return Move(kind, key, Act.SAME, body=body)
+    return Move(kind, key, Act.STUCK if stuck else Act.CHANGE, found, stuck, body)
+
+
+def _is_same(kept: Any, wanted: Any) -> bool:
+    if isinstance(wanted, datetime) and isinstance(kept, str):
+        return datetime.fromisoformat(kept) == wanted
+    if isinstance(wanted, dict) and isinstance(kept, dict):
+        return all(_is_same(kept.get(name), value) for name, value in wanted.items())
+    return bool(msgspec.to_builtins(wanted) == kept)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def apply_move(api: Api, move: Move) -> None:
+    """Carry one entry out; the same again changes nothing."""
+    if move.act is Act.SAME:
+        return
+    if move.kind == "customer" and move.act is Act.CHANGE:
+        said = {name: value for name, value in move.body.items() if name != "key"}
+        api.patch(f"/v1/customers/{move.key}", said)
+        return
+    api.post(f"/v1/{move.kind}s", move.body)
