@@ -19,18 +19,25 @@ def main() -> None:
     # The engines' libraries take a moment to load; what does not need them does not wait.
     from tallybook.bootstrap.embedded import PostgresFailedError
     from tallybook.bootstrap.occupancy import OccupiedError
-    from tallybook.bootstrap.reach import connect
     from tallybook.bootstrap.serving import PortTakenError
     from tallybook.stores.sql.migrate import LaterVersionError
 
-    program = compose(connect)
-    for command in (serve, init, migrate, doctor):
-        program.command()(command)
+    program = build_program()
     try:
         program()
     except (OccupiedError, PostgresFailedError, PortTakenError, LaterVersionError) as error:
         notes().print(f"[bold red]✗[/] {error}", highlight=False)
         sys.exit(3)
+
+
+def build_program() -> typer.Typer:
+    """Every command, those over the API first."""
+    from tallybook.bootstrap.reach import connect
+
+    program = compose(connect)
+    for command in (serve, init, migrate, doctor):
+        program.command()(command)
+    return program
 
 
 def serve(
