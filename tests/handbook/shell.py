@@ -19,7 +19,7 @@ from typing import Any
 from handbook.blocks import Block
 
 ROOT = Path(__file__).resolve().parents[2]
-ADDRESS = re.compile(r"(127\.0\.0\.1|localhost):8000\b")
+ADDRESS = re.compile(r"(127\.0\.0\.1|localhost):8420\b")
 PATIENCE_SECONDS = 30
 
 
