@@ -7,8 +7,9 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, Router, get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
+from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.pages import After, Limit, Page
 from tallybook.api.security import requires
 from tallybook.api.workings import StepAnswer, answer_working
@@ -24,8 +25,8 @@ from tallybook.services.ports import Wiring
 from tallybook.services.preview_price import Preview, PreviewedLine, preview_price
 from tallybook.services.publish_plan import publish_plan
 
-PlanKey = Annotated[str, Parameter(description="The plan's key.")]
-Number = Annotated[int, Parameter(ge=1, description="The version's number, from 1.")]
+PlanKey = Annotated[str, PathParameter(description="The plan's key.")]
+Number = Annotated[int, PathParameter(ge=1, description="The version's number, from 1.")]
 
 
 class PublishedPlan(PlanVersion, frozen=True, kw_only=True):
@@ -37,11 +38,11 @@ class PublishedPlan(PlanVersion, frozen=True, kw_only=True):
 
 @post("/v1/plans", guards=[requires(Scope.WRITE)], sync_to_thread=True)
 def create_plan(
-    wiring: Wiring,
-    organization_id: str,
-    data: PlanTerms,
+    wiring: Wired,
+    organization_id: OrganizationId,
+    data: JSONBody[PlanTerms],
     dry_run: Annotated[
-        bool, Parameter(description="Check and compare only; publish nothing.")
+        bool, QueryParameter(description="Check and compare only; publish nothing.")
     ] = False,
 ) -> Response[PublishedPlan]:
     """Publish a plan: a new version if it says something new, else the one there is.
@@ -61,7 +62,7 @@ def create_plan(
 
 @get("/v1/plans", guards=[requires(Scope.READ)], sync_to_thread=True)
 def read_plans(
-    wiring: Wiring, organization_id: str, limit: Limit = 100, after: After = ""
+    wiring: Wired, organization_id: OrganizationId, limit: Limit = 100, after: After = ""
 ) -> Page[PlanVersion]:
     """The latest version of each plan, in key order."""
     found = list_plans(wiring, organization_id, after=after, limit=limit + 1)
@@ -70,13 +71,15 @@ def read_plans(
 
 
 @get("/v1/plans/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)
-def read_plan(wiring: Wiring, organization_id: str, key: PlanKey) -> PlanVersion:
+def read_plan(wiring: Wired, organization_id: OrganizationId, key: PlanKey) -> PlanVersion:
     """The latest version of a plan."""
     return find_plan(wiring, organization_id, key)
 
 
 @get("/v1/plans/{key:str}/versions", guards=[requires(Scope.READ)], sync_to_thread=True)
-def read_versions(wiring: Wiring, organization_id: str, key: PlanKey) -> Page[PlanVersion]:
+def read_versions(
+    wiring: Wired, organization_id: OrganizationId, key: PlanKey
+) -> Page[PlanVersion]:
     """Every version of a plan, the first one first."""
     return Page(list_versions(wiring, organization_id, key))
 
@@ -84,18 +87,20 @@ def read_versions(wiring: Wiring, organization_id: str, key: PlanKey) -> Page[Pl
 @get(
     "/v1/plans/{key:str}/versions/{number:int}", guards=[requires(Scope.READ)], sync_to_thread=True
 )
-def read_version(wiring: Wiring, organization_id: str, key: PlanKey, number: Number) -> PlanVersion:
+def read_version(
+    wiring: Wired, organization_id: OrganizationId, key: PlanKey, number: Number
+) -> PlanVersion:
     """One version of a plan."""
     return find_plan(wiring, organization_id, key, number=number)
 
 
 @get("/v1/plans/{key:str}/differences", guards=[requires(Scope.READ)], sync_to_thread=True)
 def read_differences(
-    wiring: Wiring,
-    organization_id: str,
+    wiring: Wired,
+    organization_id: OrganizationId,
     key: PlanKey,
-    before: Annotated[int, Parameter(ge=1, description="The number of the older version.")],
-    after: Annotated[int, Parameter(ge=1, description="The number of the newer version.")],
+    before: Annotated[int, QueryParameter(ge=1, description="The number of the older version.")],
+    after: Annotated[int, QueryParameter(ge=1, description="The number of the newer version.")],
 ) -> Page[Difference]:
     """What one version of a plan says otherwise than another."""
     return Page(list(compare_plan(wiring, organization_id, key, before=before, after=after)))
@@ -141,7 +146,7 @@ class PreviewAnswer(msgspec.Struct, frozen=True):
 
 @post("/v1/price-previews", guards=[requires(Scope.READ)], status_code=200, sync_to_thread=True)
 def create_price_preview(
-    wiring: Wiring, organization_id: str, data: PreviewRequest
+    wiring: Wired, organization_id: OrganizationId, data: JSONBody[PreviewRequest]
 ) -> PreviewAnswer:
     """What these quantities would cost, with the working. Nothing is kept."""
     usage: dict[str, tuple[Portion, ...]] = {
