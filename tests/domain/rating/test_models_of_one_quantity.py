@@ -1,4 +1,4 @@
-"""flat, per_unit, graduated, volume, package: amounts at every boundary."""
+"""The models that need one quantity: their amounts at every boundary."""
 
 from __future__ import annotations
 
@@ -87,8 +87,55 @@ CASES = [
     ),
 ]
 
+STAIRS = [{"up_to": "10", "amount": "5"}, {"up_to": "20", "amount": "8"}, {"amount": "9"}]
+ENDED_STAIRS = {"tiers": STAIRS[:2], "overage_unit_amount": "0.5"}
+INCLUDED = {"allowance": "100", "unit_amount": "0.5"}
+PERCENT_TIERS = [
+    {"up_to": "10", "rate_pct": "1", "flat_amount": "2"},
+    {"rate_pct": "0.5", "flat_amount": "3"},
+]
+MORE_CASES = [
+    ("stairstep", {"tiers": STAIRS}, "0", "0", "zero stands on no step"),
+    (
+        "stairstep",
+        {"tiers": STAIRS, "zero_quantity_charges_first_flat_fee": True},
+        "0",
+        "5",
+        "unless the rule says so",
+    ),
+    ("stairstep", {"tiers": STAIRS}, "10", "5", "the boundary belongs to the step below"),
+    ("stairstep", {"tiers": STAIRS}, "10.1", "8", "that step's amount alone"),
+    ("stairstep", {"tiers": STAIRS}, "1000", "9", "the last step is open"),
+    ("stairstep", ENDED_STAIRS, "20", "8", "no overage yet"),
+    ("stairstep", ENDED_STAIRS, "21", "8.5", "overage on top of the last step"),
+    ("overage", INCLUDED, "0", "0", "nothing used of what is included"),
+    ("overage", INCLUDED, "100", "0", "the allowance is inclusive"),
+    ("overage", INCLUDED, "103", "1.5", "the rate for what is beyond"),
+    ("overage", {**INCLUDED, "flat_amount": "10"}, "0", "10", "the promise is owed unused"),
+    ("overage", {**INCLUDED, "flat_amount": "10"}, "103", "11.5", "and the rate beyond"),
+    (
+        "tiered_overage",
+        {"tiers": ENDED, "overage_unit_amount": "2"},
+        "20",
+        "15",
+        "the end belongs to the last tier",
+    ),
+    (
+        "tiered_overage",
+        {"tiers": ENDED, "overage_unit_amount": "2"},
+        "21",
+        "17",
+        "beyond it the overage rate",
+    ),
+    ("graduated_percentage", {"tiers": PERCENT_TIERS}, "0", "0", "no tier entered"),
+    ("graduated_percentage", {"tiers": PERCENT_TIERS}, "10", "2.1", "the boundary is inclusive"),
+    ("graduated_percentage", {"tiers": PERCENT_TIERS}, "11", "5.105", "each part at its tier"),
+    ("dynamic", {}, "12.345", "12.345", "passed on as it comes"),
+    ("dynamic", {"multiplier": "1.2"}, "10", "12", "with a mark-up"),
+]
 
-@pytest.mark.parametrize(("model", "fields", "quantity", "amount", "why"), CASES)
+
+@pytest.mark.parametrize(("model", "fields", "quantity", "amount", "why"), [*CASES, *MORE_CASES])
 def test_amount(model: str, fields: dict[str, Any], quantity: str, amount: str, why: str) -> None:
     rated = rate_price(rule(model, **fields), Decimal(quantity))
     assert rated.amount == Decimal(amount), why

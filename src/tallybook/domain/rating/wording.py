@@ -74,7 +74,7 @@ def explain(
     A step of a kind that is not known here, written by a later version, is told by its figures.
     """
     language = _language(locale)
-    template = _SENTENCES.get(step.code, _OTHER)[language]
+    template = sentences_of(step.code, language)
     if isinstance(template, tuple):
         template = template[0 if step.quantity == 1 else 1]
     counted = step.terms.get("units", step.quantity)
@@ -111,6 +111,11 @@ def explain_working(
         if step.code == "conversion":
             unit = step.labels.get("priced_unit", "")
     return sentences
+
+
+def sentences_of(code: str, language: str) -> str | tuple[str, str]:
+    """The sentence of a kind of step, or the pair of them for one and for several."""
+    return _SENTENCES.get(code, _OTHER)[language]
 
 
 def _language(locale: str) -> str:
