@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
+
+_encode = msgspec.json.Encoder().encode
 
 
 def unnested(
     columns: Sequence[sa.Column[Any]], rows: Sequence[Mapping[str, Any]]
 ) -> sa.TableValuedAlias:
-    """`rows` as a table, sent as one array a column, so that their number costs one statement."""
-    arrays = [
-        sa.bindparam(
-            f"{column.name}_column",
-            [row[column.name] for row in rows],
-            type_=sa.ARRAY(column.type),
-        )
-        for column in columns
-    ]
+    """`rows` as a table, sent as one JSON document, so that their number costs one statement."""
+    document = sa.bindparam("rows", _encode(rows).decode(), type_=sa.Text)
     named = [sa.column(column.name, column.type) for column in columns]
-    return sa.func.unnest(*arrays).table_valued(*named, name="incoming").render_derived()
+    return (
+        sa.func.json_to_recordset(sa.cast(document, sa.JSON))
+        .table_valued(*named, name="incoming")
+        .render_derived(with_types=True)
+    )
