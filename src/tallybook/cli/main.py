@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from tallybook.cli.client import Connect
-from tallybook.cli.commands import apply, bill, customer, ingest, invoice, key, plan, subscription
+from tallybook.cli.commands import (
+    apply,
+    bill,
+    customer,
+    demo,
+    ingest,
+    invoice,
+    key,
+    plan,
+    subscription,
+)
 from tallybook.cli.session import Session
 
 _GROUPS = {
@@ -67,6 +77,7 @@ def compose(connect: Connect) -> typer.Typer:
 
     for name, commands in _GROUPS.items():
         app.add_typer(commands, name=name)
+    app.command(epilog="Example: [cyan]tallybook demo --serve[/]")(demo.demo)
     app.command(epilog=ingest.EPILOG)(ingest.ingest)
     app.command(epilog="Example: [cyan]tallybook apply catalog.toml --dry-run[/]")(apply.apply)
     app.command("verify")(invoice.verify)

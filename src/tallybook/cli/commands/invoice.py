@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -137,6 +137,11 @@ def events(
     with session_of(context).open() as api:
         found = api.each(f"/v1/invoices/{invoice}/lines/{line}/events", limit=limit)
         show(found, _EVENTS, as_json=as_json)
+
+
+def show_events(events: Iterable[Mapping[str, Any]]) -> None:
+    """Events as they are kept."""
+    show(events, _EVENTS, as_json=False)
 
 
 def _ends(invoice: Mapping[str, Any]) -> str:

@@ -140,7 +140,7 @@ def _answered(batch: Batch, answer: Any) -> Answered:
             one.get("field", ""),
             one.get("reason", ""),
             one.get("mend", ""),
-            batch.events[one["index"]],
+            batch.events[one["index"]] if batch.events else None,
         )
         for one in answer["results"]
         if one["verdict"] in ("rejected", "conflict")

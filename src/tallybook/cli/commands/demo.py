@@ -1,0 +1,160 @@
+"""`tallybook demo`: a month of a made-up AI company, billed before your eyes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from tallybook.cli.client import Api
+from tallybook.cli.commands.bill import show_run
+from tallybook.cli.commands.invoice import show_events, show_verification, show_whole
+from tallybook.cli.demo import story
+from tallybook.cli.demo.company import EVENTS, Month, companies
+from tallybook.cli.session import session_of
+from tallybook.cli.tables import Column, show
+from tallybook.cli.workings import grouped
+from tallybook.domain.kernel.errors import Invalid
+
+_BY_PLAN = (
+    Column("plan", "plan"),
+    Column("currency", "currency"),
+    Column("invoices", "invoices", is_right=True),
+    Column("total", "total", is_right=True, style="bold"),
+    Column("the largest", "largest", is_right=True),
+)
+
+
+def demo(
+    context: typer.Context,
+    *,
+    into: Annotated[Path, typer.Option(help="The data directory to use.")] = Path("demo-data"),
+    month: Annotated[str, typer.Option(help="YYYY-MM; the last one gone by without.")] = "",
+    events: Annotated[int, typer.Option(min=1000, help="How many events.")] = EVENTS,
+    is_served: Annotated[
+        bool, typer.Option("--serve", help="Serve the result until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Bill a month of a made-up AI company: 320 customers, 320,000 events, five plans.
+
+    It works in a data directory of its own, with embedded engines. Run again, it counts nothing
+    and bills nothing twice.
+    """
+    console = Console(highlight=False)
+    session = replace(session_of(context), directory=into, url="", organization="")
+    for name in ("TALLYBOOK_DATABASE_URL", "TALLYBOOK_EVENTS_URL"):
+        os.environ.pop(name, None)  # the demo never writes into books that are elsewhere
+    started = time.monotonic()
+    with session.open() as api:
+        shown = _play(api, console, _month(month), events)
+    console.print(f"[dim]All of it took {time.monotonic() - started:,.1f} s.[/]\n")
+    _say_what_next(console, into, shown)
+    if is_served:
+        serve = [sys.executable, sys.argv[0], "-d", str(into), "serve"]
+        os.execv(sys.executable, serve)  # noqa: S606 - this very program, with another command
+
+
+def _month(text: str) -> Month | None:
+    if not text:
+        return None
+    year, _, number = text.partition("-")
+    if not (year.isdigit() and number.isdigit() and 1 <= int(number) <= 12):
+        raise typer.BadParameter(f"{text!r}: write a month such as 2026-03.")
+    return Month(int(year), int(number))
+
+
+def _play(api: Api, console: Console, asked: Month | None, count: int) -> Mapping[str, Any]:
+    """Every act, told as it happens; the invoice that was shown."""
+    story.enter(api)
+    added = story.apply_catalog(api)
+    console.print(_step("Catalog", f"{added} new entries" if added else "as it was"))
+    kept = story.month_kept(api)
+    month = kept or asked or story.month_gone_by(api)
+    if asked not in (None, month):
+        raise Invalid(
+            "another_month",
+            f"This directory has the demo of {month} already.",
+            field="month",
+            mend="Leave --month out, or take another directory: --into.",
+        )
+    console.print(_step("Customers", f"{story.sign_up(api, month)} on five plans, from {month}"))
+    verdicts = story.send_events(api, month, count)
+    console.print(_step("Events", ", ".join(f"{n:,} {what}" for what, n in verdicts.items())))
+    run = story.bill(api, month)
+    invoices = story.invoices_of(api, month)
+    console.print(_step("Bill", f"{run['invoices']} new invoices, {len(invoices)} for {month}"))
+    show_run(run)
+    if not run["invoices"]:
+        console.print("Nothing was billed twice: every period was closed before.\n")
+    show(_by_plan(invoices), _BY_PLAN, as_json=False, title=f"All invoices of {month}")
+    return _explain(api, console, invoices)
+
+
+def _explain(
+    api: Api, console: Console, invoices: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """One invoice in full, some of the events behind a line of it, and its verification."""
+    pro = [one.key for one in companies() if one.plan == "pro"]
+    header = next(one for one in invoices if one["customer"]["key"] == pro[0])
+    invoice: Mapping[str, Any] = api.get(f"/v1/invoices/{header['id']}", {"locale": "en"})
+    console.rule("One of them, line by line", style="dim")
+    show_whole(invoice)
+    line = next(one for one in invoice["lines"] if one["price_key"] == "input")
+    events = api.each(f"/v1/invoices/{invoice['id']}/lines/{line['number']}/events", limit=5)
+    console.print(
+        f"The first of the {line['evidence']['event_count']:,} events behind line "
+        f"{line['number']}, {escape(line['name'])}:"
+    )
+    show_events(events)
+    show_verification(api.post(f"/v1/invoices/{invoice['id']}/verify"))
+    return invoice
+
+
+def _by_plan(invoices: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """How many invoices each plan has, and what they sum to."""
+    plans = {company.key: company.plan for company in companies()}
+    rows = []
+    for plan in dict.fromkeys(plans.values()):
+        totals = [
+            Decimal(one["total"]) for one in invoices if plans[one["customer"]["key"]] == plan
+        ]
+        currency = next(o["currency"] for o in invoices if plans[o["customer"]["key"]] == plan)
+        rows.append(
+            {
+                "plan": plan,
+                "currency": currency,
+                "invoices": f"{len(totals)}",
+                "total": grouped(str(sum(totals))),
+                "largest": grouped(str(max(totals))),
+            }
+        )
+    return rows
+
+
+def _step(act: str, what: str) -> str:
+    return f"[bold green]✓[/] [bold]{act:<10}[/] {escape(what)}"
+
+
+def _say_what_next(console: Console, into: Path, invoice: Mapping[str, Any]) -> None:
+    number = invoice["number"]
+    at = f"tallybook -d {into}"
+    console.print(
+        f"[bold]What to try next[/]\n"
+        f"  {at} serve                          the API, its reference at /docs, and the pages\n"
+        f"  {at} invoice show {number}          this invoice; --locale sv or de, --json\n"
+        f"  {at} invoice events {number} 3      the events behind a line\n"
+        f"  {at} usage input-tokens --customer {invoice['customer']['key']} --window day\n"
+        f"  {at} plan price pro input=5000000   what a month would cost\n"
+        f"  {at} demo                           again: nothing counts, nothing is billed twice\n"
+        f"  tallybook ingest -h                 the same with a file of yours",
+        highlight=False,
+    )
