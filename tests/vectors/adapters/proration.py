@@ -14,9 +14,9 @@ from tallybook.domain.kernel.money import Rounding, round_decimal
 from tallybook.domain.kernel.shares import Share
 from tallybook.domain.rating.proration import Legs, capped_credit, change_legs, days_covered
 from tallybook.domain.rating.rate import rate_price
-from tallybook.domain.subscriptions.proration import Proration, share_of
+from tallybook.domain.subscriptions.proration import Counting, share_of
 
-_BY = {"day": Proration.BY_DAY, "second": Proration.BY_SECOND}
+_BY = {"day": Counting.BY_DAY, "second": Counting.BY_SECOND}
 _UTC = zone("UTC")
 
 

@@ -16,22 +16,18 @@ _TICK = timedelta(microseconds=1)
 _TICKS_A_SECOND = 1_000_000
 
 
-class Proration(StrEnum):
+class Counting(StrEnum):
     """How a part of a period is counted.
 
     `BY_DAY` counts local midnights, so that a day is charged to whoever has it when it ends;
-    `BY_SECOND` counts time; `FULL` takes any part for the whole; `NONE` for nothing.
+    `BY_SECOND` counts time.
     """
 
     BY_DAY = "by_day"
     BY_SECOND = "by_second"
-    FULL = "full"
-    NONE = "none"
 
 
-def share_of(
-    part: Span, whole: Span, timezone: ZoneInfo, by: Proration = Proration.BY_DAY
-) -> Share:
+def share_of(part: Span, whole: Span, timezone: ZoneInfo, by: Counting = Counting.BY_DAY) -> Share:
     """The share of `whole` that `part` of it is.
 
     Parts that make up the whole have shares that make up one, by day and by second. A whole within
@@ -39,11 +35,11 @@ def share_of(
     """
     assert whole.starts <= part.starts, "a part begins inside its whole"
     assert part.ends <= whole.ends, "a part ends inside its whole"
-    if by is Proration.NONE or part.starts == part.ends:
+    if part.starts == part.ends:
         return NOTHING
-    if by is Proration.FULL or part == whole:
+    if part == whole:
         return WHOLE
-    if by is Proration.BY_DAY:
+    if by is Counting.BY_DAY:
         days = days_between(whole.starts, whole.ends, timezone)
         if days:
             return _share(days_between(part.starts, part.ends, timezone), days)
@@ -53,7 +49,7 @@ def share_of(
     return _share(ticks, all_ticks)
 
 
-def share_of_period(cycle: Cycle, part: Span, by: Proration = Proration.BY_DAY) -> Share:
+def share_of_period(cycle: Cycle, part: Span, by: Counting = Counting.BY_DAY) -> Share:
     """The share of its full period that `part` is: of a stub, what a whole fee shrinks to.
 
     A first stub is measured against the period that would have led up to its boundary, a last one

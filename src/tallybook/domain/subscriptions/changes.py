@@ -1,0 +1,122 @@
+"""Changes: facts about a subscription that are added and never altered.
+
+Each says from when it holds; what a subscription is to at an instant is folded from all of them
+(timeline.py). A change made by mistake is undone by another one, and an undoing can be undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from tallybook.domain.subscriptions.calendar import Cycle
+
+
+class Proration(StrEnum):
+    """What a change in mid-period does to the fees of that period.
+
+    `PRORATED`: the old terms count up to it, the new ones from it on. `FULL`: the new ones count
+    as if from the period's start. `NONE`: the old ones count to the period's end.
+    """
+
+    PRORATED = "prorated"
+    FULL = "full"
+    NONE = "none"
+
+
+class What(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
+    """What is different from then on. Base of the union of changes."""
+
+
+class ToPlan(What, frozen=True, tag="plan"):
+    """To another plan version: an upgrade, a downgrade, the next phase.
+
+    With a `cycle` the periods follow that from then on, and the open period ends with the change.
+    """
+
+    plan_version_id: str
+    cycle: Cycle | None = None
+
+
+class SetQuantity(What, frozen=True, tag="set_quantity"):
+    """So many of a fee: seats, licences, an add-on; zero is none."""
+
+    price_key: str
+    quantity: Decimal
+
+
+class AddQuantity(What, frozen=True, tag="add_quantity"):
+    """So many more, or less. Added up in any order the sum is the same."""
+
+    price_key: str
+    quantity: Decimal
+
+
+class Pause(What, frozen=True, tag="pause"):
+    """No service and no fees until it is resumed; the calendar goes on."""
+
+
+class Resume(What, frozen=True, tag="resume"):
+    """Service and fees again."""
+
+
+class EndTrial(What, frozen=True, tag="end_trial"):
+    """From now on it is paid for; with a `cycle`, in periods that follow it."""
+
+    cycle: Cycle | None = None
+
+
+class EndContract(What, frozen=True, tag="end"):
+    """It is over. With `FULL` its last period costs nothing; with `NONE` it costs all of it."""
+
+
+class Reactivate(What, frozen=True, tag="reactivate"):
+    """It begins again, to what it was when it ended. The time between is not charged."""
+
+    cycle: Cycle | None = None
+
+
+class Undo(What, frozen=True, tag="undo"):
+    """As if the change of that number had never been made."""
+
+    number: int
+
+
+AnyWhat = (
+    ToPlan | SetQuantity | AddQuantity | Pause | Resume | EndTrial | EndContract | Reactivate | Undo
+)
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One fact, the `number`th recorded of its subscription, counted from 1.
+
+    It holds from `effective_at`, which may lie before or after `recorded_at`.
+    """
+
+    number: int
+    effective_at: datetime
+    recorded_at: datetime
+    what: AnyWhat
+    proration: Proration = Proration.PRORATED
+
+
+def standing(changes: Iterable[Change]) -> list[Change]:
+    """The changes that count, in order of when they hold: neither undone nor an undoing.
+
+    Of two that hold from the same instant, the one recorded later has the last word.
+    """
+    latest_first = sorted(changes, key=lambda change: change.number, reverse=True)
+    undone: set[int] = set()
+    kept = []
+    for change in latest_first:
+        if change.number in undone:
+            continue
+        if isinstance(change.what, Undo):
+            undone.add(change.what.number)
+        else:
+            kept.append(change)
+    return sorted(kept, key=lambda change: (change.effective_at, change.number))
