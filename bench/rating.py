@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 from bench.report import Figure, peak_memory_mb, report
 
-from tallybook.domain.catalog.models.matrix import Cell, Matrix
+from tallybook.domain.catalog.models.cells import Cell
+from tallybook.domain.catalog.models.matrix import Matrix
 from tallybook.domain.catalog.price import AnyRule, Price
 from tallybook.domain.catalog.usage_need import ANYWHERE, Portion
 from tallybook.domain.kernel.decimals import exactly

@@ -52,7 +52,7 @@ def wanted_by(price: Price, meter: Meter, customer: Customer | BilledTo, span: S
             f"The price {price.key!r} charges each event by itself; periods are closed by totals.",
             mend="Give the plan a price on a quantity of the meter.",
         )
-    timezone = customer.timezone if need.window is not None else ""
+    timezone = (need.timezone or customer.timezone) if need.window is not None else ""
     split = Split(meter.id, groups(price), need.window, timezone)
     return Wanted(meter, split, CustomerPeriod(customer.key, span))
 

@@ -13,7 +13,7 @@ from tallybook.domain.catalog.usage_need import Circumstances, Portion
 from tallybook.domain.catalog.working import RatedLine
 from tallybook.domain.kernel.decimals import bounded
 from tallybook.domain.kernel.errors import Invalid, Refusal
-from tallybook.domain.kernel.instants import zone
+from tallybook.domain.kernel.instants import Span, zone
 from tallybook.domain.kernel.money import Money, to_minor_units
 from tallybook.domain.rating.rate import rate_usage
 from tallybook.services.ports import Wiring
@@ -49,7 +49,8 @@ def preview_price(
 ) -> Preview:
     """Rate `usage`, by price key, under `terms`; nothing is kept.
 
-    A price of which no usage is named is rated at no usage, a fee at one. `Invalid` for terms that
+    A price of which no usage is named is rated at no usage, a fee at one; usage that does not say
+    when it was is of now. `Invalid` for terms that
     could not be published, for a key that no price has, and for quantities that are no numbers.
     Meters need not exist; the unit of one that does is used in the working's words.
     """
@@ -58,7 +59,8 @@ def preview_price(
     _check_usage(terms, usage)
     with wiring.books.begin(organization_id) as records:
         meters = records.meters.by_keys(terms.meters)
-    circumstances = Circumstances(timezone=timezone)
+    now = wiring.now()
+    circumstances = Circumstances(timezone=timezone, period=Span(now, now))
     lines = []
     for price in terms.prices:
         portions = usage.get(price.key, NO_USAGE if price.meter else ONE_FEE)

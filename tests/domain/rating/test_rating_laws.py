@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallybook.domain.catalog.coupon import Coupon
-from tallybook.domain.catalog.models.matrix import ANY, Matrix
+from tallybook.domain.catalog.models.cells import ANY
+from tallybook.domain.catalog.models.matrix import Matrix
 from tallybook.domain.catalog.price import AnyRule, Price
 from tallybook.domain.catalog.usage_need import Portion
 from tallybook.domain.rating.coupons import Discountable, Stacking, apply_coupons

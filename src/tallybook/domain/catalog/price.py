@@ -11,16 +11,22 @@ from tallybook.domain.catalog.adjustments import Conversion, NegativeQuantity, c
 from tallybook.domain.catalog.models.bucketed import Bucketed
 from tallybook.domain.catalog.models.capacity import Capacity
 from tallybook.domain.catalog.models.composite import Composite
+from tallybook.domain.catalog.models.demand import Demand
 from tallybook.domain.catalog.models.filtered import Filtered
 from tallybook.domain.catalog.models.flat import Flat
 from tallybook.domain.catalog.models.graduated import Graduated
 from tallybook.domain.catalog.models.matrix import Matrix
+from tallybook.domain.catalog.models.outcome import Outcome
 from tallybook.domain.catalog.models.package import Package
 from tallybook.domain.catalog.models.per_unit import PerUnit
 from tallybook.domain.catalog.models.percentage import Percentage
+from tallybook.domain.catalog.models.price_list import PriceList
 from tallybook.domain.catalog.models.quantity_rule import QuantityRule
+from tallybook.domain.catalog.models.rate_card import RateCard
 from tallybook.domain.catalog.models.rule import Rule, check_amount, check_percent, within
 from tallybook.domain.catalog.models.tiers import Tier
+from tallybook.domain.catalog.models.time_of_use import TimeOfUse
+from tallybook.domain.catalog.models.uplift import Uplift
 from tallybook.domain.catalog.models.volume import Volume
 from tallybook.domain.catalog.usage_need import UsageNeed
 from tallybook.domain.kernel.errors import Invalid
@@ -47,6 +53,12 @@ AnyRule = (
     | Composite
     | Capacity
     | Bucketed
+    | TimeOfUse
+    | Demand
+    | Outcome
+    | Uplift
+    | RateCard
+    | PriceList
 )  # fmt: skip
 """Every pricing model, told apart by `model`."""
 

@@ -7,13 +7,14 @@ meter for exactly that and hands over `Portion`s.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
 
 from tallybook.domain.kernel.errors import Invalid
-from tallybook.domain.kernel.instants import Span
+from tallybook.domain.kernel.instants import Span, zone
 
 WINDOWS = ("minute", "hour", "day", "week", "month")
 """The windows that usage can be split by."""
@@ -23,12 +24,16 @@ class UsageNeed(msgspec.Struct, frozen=True, omit_defaults=True):
     """How usage is to be split before it is rated. The default is one quantity for the period.
 
     `group_by` names dimensions of the meter. `window` is one of `WINDOWS`, cut in the customer's
-    time zone. `each_event` asks for the value of every event, in the order in which they occurred.
+    time zone or in `timezone` if one is named. `each_event` asks for the value of every event, in
+    the order in which they occurred; with `lookback_days` also of those that many days before the
+    period. Where several are asked for, usage is split by all of them.
     """
 
     group_by: tuple[str, ...] = ()
     window: str | None = None
+    timezone: str = ""
     each_event: bool = False
+    lookback_days: int = 0
 
     @property
     def is_one_quantity(self) -> bool:
@@ -37,6 +42,17 @@ class UsageNeed(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 ONE_QUANTITY = UsageNeed()
+
+
+def finest_window(windows: Iterable[str | None]) -> str | None:
+    """The window from which all of these can be told; None where there is none.
+
+    Weeks and months do not divide each other: both together are told from days.
+    """
+    asked = {window for window in windows if window is not None}
+    if {"week", "month"} <= asked:
+        asked.add("day")
+    return next((window for window in WINDOWS if window in asked), None)
 
 
 def check_window(window: str, field: str) -> None:
@@ -72,6 +88,10 @@ class Circumstances(msgspec.Struct, frozen=True):
         if portion.starts_at is not None:
             return portion.starts_at
         return self.period.starts if self.period is not None else datetime(1970, 1, 1, tzinfo=UTC)
+
+    def local_time(self, portion: Portion, timezone: str = "") -> datetime:
+        """`starts_at` by the clock of `timezone`, or of the customer's."""
+        return self.starts_at(portion).astimezone(zone(timezone or self.timezone))
 
 
 ANYWHERE = Circumstances()

@@ -67,11 +67,8 @@ NOT_PRICED: Sentences = {
 }
 
 
-def not_priced(quantity: Decimal, values: Mapping[str, str]) -> Step:
+def not_priced(quantity: Decimal, labels: dict[str, str]) -> Step:
     """The step of usage that a price has nothing for: not charged, and seen to be so."""
-    labels = dict(values)
-    if any(values.values()):
-        labels["part"] = " ".join(value for value in values.values() if value)
     return Step("not_priced", quantity, ZERO, ZERO, {}, labels)
 
 

@@ -57,7 +57,7 @@ class Composite(PortionRule, frozen=True, tag="composite"):
         for value, quantity in quantities.items():
             rule = self.components.get(value)
             if rule is None:
-                steps.append(not_priced(quantity, {self.dimension: value}))
+                steps.append(not_priced(quantity, {self.dimension: value, "part": value}))
             elif quantity:
                 steps += part(value, rule.rate(quantity))
         return line(sum(quantities.values(), ZERO), *steps)

@@ -1,0 +1,114 @@
+"""`outcome`: charged when an outcome is confirmed, given back when it is disputed in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import ClassVar
+
+from tallybook.domain.catalog.models.rule import PortionRule, check_amount, total
+from tallybook.domain.catalog.usage_need import Circumstances, Portion, UsageNeed
+from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, Step, line
+from tallybook.domain.kernel.errors import Invalid
+
+
+class Outcome(PortionRule, frozen=True, tag="outcome"):
+    """Each outcome costs `unit_amount` once it is confirmed; a dispute in time takes it back.
+
+    Events tell an outcome by the dimension `outcome_id` and what became of it by `status`. The
+    first confirmation counts, later ones do not. A dispute within `dispute_days` of it reverses the
+    charge: in the same period nothing is charged, in a later one the amount is given back. A later
+    dispute, or one of an outcome never confirmed, changes nothing; the working counts them.
+    """
+
+    unit_amount: Decimal
+    dispute_days: int = 0
+    outcome_id: str = "outcome_id"
+    status: str = "status"
+    confirmed: str = "confirmed"
+    disputed: str = "disputed"
+
+    sentences: ClassVar[Sentences] = {
+        "outcomes": {
+            "en": (
+                "1 confirmed outcome at {unit_amount}",
+                "{quantity} confirmed outcomes at {unit_amount} each = {amount}",
+            ),
+            "sv": (
+                "1 bekräftat utfall à {unit_amount}",
+                "{quantity} bekräftade utfall à {unit_amount} = {amount}",
+            ),
+            "de": (
+                "1 bestätigtes Ergebnis zu {unit_amount}",
+                "{quantity} bestätigte Ergebnisse zu je {unit_amount} = {amount}",
+            ),
+        },
+        "disputed": {
+            "en": "{quantity} disputed in time: given back, {amount}",
+            "sv": "{quantity} bestridda i tid: återbetalas, {amount}",
+            "de": "{quantity} rechtzeitig bestritten: zurückerstattet, {amount}",
+        },
+        "not_disputed": {
+            "en": "{quantity} disputed too late or never confirmed: no change",
+            "sv": "{quantity} bestridda för sent eller aldrig bekräftade: ingen ändring",
+            "de": "{quantity} zu spät bestritten oder nie bestätigt: keine Änderung",
+        },
+    }
+
+    @property
+    def need(self) -> UsageNeed:
+        """Every event, with those from before the period that may still be disputed in it."""
+        return UsageNeed(
+            group_by=(self.outcome_id, self.status),
+            each_event=True,
+            lookback_days=self.dispute_days,
+        )
+
+    def check(self) -> None:
+        check_amount(self.unit_amount, "unit_amount")
+        if not 0 <= self.dispute_days <= 400:
+            raise Invalid(
+                "dispute_days_out_of_range",
+                f"A dispute window of {self.dispute_days} days is not possible.",
+                field="dispute_days",
+                mend="Send 0 to 400.",
+            )
+
+    def rate_portions(self, portions: Sequence[Portion], circumstances: Circumstances) -> RatedLine:
+        return line(total(portions), *self._steps(portions, circumstances))
+
+    def _steps(self, portions: Sequence[Portion], circumstances: Circumstances) -> Iterator[Step]:
+        confirmed, disputed = self._firsts(portions, circumstances)
+        opens = circumstances.period.starts if circumstances.period is not None else None
+        window = timedelta(days=self.dispute_days)
+        charged = sum(1 for at in confirmed.values() if opens is None or at >= opens)
+        reversed_ = late = 0
+        for name, at in disputed.items():
+            if opens is not None and at < opens:
+                continue
+            if name in confirmed and confirmed[name] <= at <= confirmed[name] + window:
+                reversed_ += 1
+            else:
+                late += 1
+        count = Decimal(charged)
+        yield Step("outcomes", count, self.unit_amount, count * self.unit_amount)
+        if reversed_:
+            count = Decimal(-reversed_)
+            yield Step("disputed", count, self.unit_amount, count * self.unit_amount)
+        if late:
+            yield Step("not_disputed", Decimal(late), ZERO, ZERO)
+
+    def _firsts(
+        self, portions: Sequence[Portion], circumstances: Circumstances
+    ) -> tuple[dict[str, datetime], dict[str, datetime]]:
+        """When each outcome was first confirmed and first disputed."""
+        found: dict[str, dict[str, datetime]] = {self.confirmed: {}, self.disputed: {}}
+        for portion in portions:
+            firsts = found.get(portion.dimensions.get(self.status, ""))
+            if firsts is None or not portion.quantity:
+                continue
+            at = circumstances.starts_at(portion)
+            name = portion.dimensions.get(self.outcome_id, "")
+            firsts[name] = min(at, firsts.get(name, at))
+        return found[self.confirmed], found[self.disputed]
