@@ -17,7 +17,7 @@ LANGUAGES = ("en", "sv", "de")
 
 _UNITS = {"en": ("unit", "units"), "sv": ("enhet", "enheter"), "de": ("Einheit", "Einheiten")}
 
-_AMOUNTS = frozenset({"unit_amount", "amount", "cap", "maximum", "minimum", "flat_amount", "whole"})
+_AMOUNTS = frozenset({"unit_amount", "amount", "cap", "maximum", "minimum", "whole"})
 """The figures that are amounts of money; the others are numbers."""
 
 _ADJUSTMENTS: Sentences = {

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
 from tallybook.domain.catalog.models.bands import BandedRule
 from tallybook.domain.catalog.models.rule import check_positive, total
-from tallybook.domain.catalog.usage_need import Circumstances, Portion, UsageNeed, check_window
+from tallybook.domain.catalog.usage_need import Circumstances, Portion, UsageNeed
 from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, Step, line, part
 from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.instants import zone
+
+_WINDOWS = (1, 5, 10, 15, 20, 30, 60)
 
 
 class Demand(BandedRule, frozen=True, kw_only=True, tag="demand"):
@@ -20,32 +24,39 @@ class Demand(BandedRule, frozen=True, kw_only=True, tag="demand"):
     Times that no band has set no demand. Of equal peaks the first is named.
     """
 
-    measured_by: str = "hour"
+    window_minutes: int = 60
     multiplier: Decimal = Decimal(1)
 
     sentences: ClassVar[Sentences] = {
         "peak": {
-            "en": "Highest {window}: {peak}, from {at}",
-            "sv": "Högsta {window}: {peak}, från {at}",
-            "de": "Höchster Wert ({window}): {peak}, ab {at}",
+            "en": "Highest {minutes} minutes: {peak}, from {at}",
+            "sv": "Högsta {minutes} minuterna: {peak}, från {at}",
+            "de": "Höchste {minutes} Minuten: {peak}, ab {at}",
         },
     }
 
     @property
     def need(self) -> UsageNeed:
-        """Usage by the windows in which demand is measured."""
-        return UsageNeed(window=self.measured_by, timezone=self.timezone)
+        """Usage by the windows in which demand is measured, or by the minutes in them."""
+        window = "hour" if self.window_minutes == 60 else "minute"
+        return UsageNeed(window=window, timezone=self.timezone)
 
     def check(self) -> None:
         super().check()
-        check_window(self.measured_by, "measured_by")
         check_positive(self.multiplier, "multiplier", "A multiplier")
-        if self.measured_by != "minute" and self.window == "minute":
+        if self.window_minutes not in _WINDOWS:
+            raise Invalid(
+                "unknown_window",
+                f"Demand cannot be measured in windows of {self.window_minutes} minutes.",
+                field="window_minutes",
+                mend=f"Send one of {', '.join(map(str, _WINDOWS))}.",
+            )
+        if self.window == "minute" and self.window_minutes != 1:
             raise Invalid(
                 "window_across_bands",
-                f"A window of {self.measured_by} is cut by the edge of a band.",
-                field="measured_by",
-                mend="Let bands begin and end at full hours.",
+                "A window of demand is cut by the edge of a band.",
+                field="window_minutes",
+                mend="Let bands begin and end at full hours, or measure by the minute.",
             )
 
     def rate_portions(self, portions: Sequence[Portion], circumstances: Circumstances) -> RatedLine:
@@ -53,12 +64,25 @@ class Demand(BandedRule, frozen=True, kw_only=True, tag="demand"):
         for band, inside in self.banded(portions, circumstances):
             if band is None:
                 continue
-            highest = max(inside, key=lambda portion: portion.quantity)
-            peak = highest.quantity * self.multiplier
+            at, highest = self._highest(inside, circumstances)
+            peak = highest * self.multiplier
             if not peak:
                 continue
-            at = circumstances.local_time(highest, self.timezone)
-            labels = {"part": band.name, "window": self.measured_by, "at": f"{at:%Y-%m-%d %H:%M}"}
-            steps.append(Step("peak", highest.quantity, ZERO, ZERO, {"peak": peak}, labels))
+            terms = {"peak": peak, "minutes": Decimal(self.window_minutes)}
+            labels = {"part": band.name, "at": f"{at:%Y-%m-%d %H:%M}"}
+            steps.append(Step("peak", highest, ZERO, ZERO, terms, labels))
             steps += part(band.name, band.rule.rate(peak))
         return line(total(portions), *steps)
+
+    def _highest(
+        self, portions: Sequence[Portion], circumstances: Circumstances
+    ) -> tuple[datetime, Decimal]:
+        """The local start of the highest window, and its quantity."""
+        windows: dict[datetime, Decimal] = {}
+        for portion in portions:
+            at = circumstances.starts_at(portion)
+            starts = at - timedelta(minutes=at.minute % self.window_minutes)
+            windows[starts] = windows.get(starts, ZERO) + portion.quantity
+        starts = min(windows, key=lambda window: (-windows[window], window))
+        clock = zone(self.timezone or circumstances.timezone)
+        return starts.astimezone(clock), windows[starts]
