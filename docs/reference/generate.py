@@ -109,9 +109,9 @@ def _kind(schema: Described) -> str:
             kind = ", ".join(f"`{value}`" for value in values)
         case {"const": value}:
             kind = f"`{value}`"
-        case {"type": "array", "items": {**inner}} if inner:
+        case {"type": "array", "items": inner} if inner:
             kind = f"list of {_kind(inner)}"
-        case {"type": "object", "additionalProperties": {**inner}}:
+        case {"type": "object", "additionalProperties": inner} if inner not in (True, False):
             kind = f"map to {_kind(inner)}"
         case {"format": "date-time"}:
             kind = "time"

@@ -11,7 +11,7 @@ from litestar.testing import TestClient
 Api = TestClient[Litestar]
 
 TIERS = [{"up_to": 1000, "unit_amount": 0.10}, {"unit_amount": "0.000000000001"}]
-PLAN = {
+PLAN: dict[str, Any] = {
     "key": "pro",
     "name": "Pro",
     "currency": "USD",
@@ -61,7 +61,7 @@ def test_pages(api: Api) -> None:
 
 
 def _price(**fields: Any) -> dict[str, Any]:
-    return {"prices": [PLAN["prices"][0] | fields]}  # type: ignore[index, operator]
+    return {"prices": [PLAN["prices"][0] | fields]}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_plan_there_is_not(api: Api) -> None:
 def test_a_preview_of_prices_only_thought_of(api: Api) -> None:
     asked = {
         "currency": "USD",
-        "prices": [*PLAN["prices"], TOKENS],  # type: ignore[misc]
+        "prices": [*PLAN["prices"], TOKENS],
         "quantities": {"tokens": 15000},
     }
     preview = api.post("/v1/price-previews", json=asked)

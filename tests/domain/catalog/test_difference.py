@@ -11,7 +11,7 @@ from tallybook.domain.catalog.difference import compare_versions
 from tallybook.domain.catalog.plan import PlanTerms
 
 FEE = {"key": "base", "name": "Base fee", "rule": {"model": "flat", "amount": "20"}}
-TOKENS = {
+TOKENS: dict[str, Any] = {
     "key": "tokens",
     "name": "Tokens",
     "meter": "tokens",

@@ -23,7 +23,7 @@ CAPPED = [{"unit_amount": "1", "flat_amount": "1", "cap": "3"}]
 
 
 def rule(model: str, **fields: Any) -> AnyRule:
-    made = msgspec.convert({"model": model, **fields}, AnyRule)
+    made: AnyRule = msgspec.convert({"model": model, **fields}, AnyRule)
     made.check()
     return made
 

@@ -269,7 +269,8 @@ def history(
 
 def bill_in_turn(agreed: Basis, recorded: Sequence[tuple[int, Change]]) -> list[Part[Fee]]:
     """Five bills in advance, each with what was known when it was drawn up."""
-    settled, parts = Settled(JANUARY), []
+    parts: list[Part[Fee]] = []
+    settled = Settled(JANUARY)
     for bill in range(5):
         known = [change for knows, change in recorded if knows <= bill]
         until = JANUARY + timedelta(days=20 * (bill + 1), hours=7)
