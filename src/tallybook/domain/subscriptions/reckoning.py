@@ -1,4 +1,4 @@
-"""Settlement: what fees are owed now, given what earlier bills already said.
+"""Reckoning: what fees are owed now, given what earlier bills already said.
 
 A bill is the difference between what is owed by all that is known now and what was owed by what was
 known then. So a change in mid-period, a backdated one, one that is undone, an end with or without
@@ -61,7 +61,7 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     counting: Counting = Counting.BY_DAY
 
 
-class Settled(msgspec.Struct, frozen=True):
+class Reckoned(msgspec.Struct, frozen=True):
     """What the bills so far have taken into account: time up to `until`, changes up to `number`."""
 
     until: datetime
@@ -76,10 +76,10 @@ class _Stretch(msgspec.Struct, Generic[F], frozen=True):
     fee: F
 
 
-def settle(
+def reckon(
     basis: Basis,
     changes: Sequence[Change],
-    settled: Settled,
+    reckoned: Reckoned,
     *,
     until: datetime,
     fee: Callable[[Terms], F | None],
@@ -92,9 +92,9 @@ def settle(
     that is not owed by the subscription's periods has a `clock` of its own. Parts come in order of
     time, a credit before the charge that replaces it.
     """
-    then = [change for change in changes if change.number <= settled.number]
-    before = _owed(basis, then, settled.until, fee, clock)
-    after = _owed(basis, changes, max(until, settled.until), fee, clock)
+    then = [change for change in changes if change.number <= reckoned.number]
+    before = _owed(basis, then, reckoned.until, fee, clock)
+    after = _owed(basis, changes, max(until, reckoned.until), fee, clock)
     parts = [
         *_parts(Side.CREDIT, _minus(before, after), basis.counting),
         *_parts(Side.CHARGE, _minus(after, before), basis.counting),

@@ -31,14 +31,14 @@ from tallybook.domain.subscriptions.changes import (
     Undo,
 )
 from tallybook.domain.subscriptions.proration import Counting
-from tallybook.domain.subscriptions.settlement import (
+from tallybook.domain.subscriptions.reckoning import (
     Basis,
     Part,
-    Settled,
+    Reckoned,
     Side,
     advance_until,
     arrears_until,
-    settle,
+    reckon,
 )
 from tallybook.domain.subscriptions.timeline import Terms, billed_timeline, terms_at
 
@@ -174,7 +174,7 @@ def test_the_bill_for_february_after_january_was_billed(
     facts: list[tuple[datetime, AnyWhat]], expected: list[str], why: str
 ) -> None:
     """January's fee was billed in advance; then this happened; then February begins."""
-    parts = settle(basis(), changes(*facts), Settled(FEBRUARY), until=MARCH, fee=fee)
+    parts = reckon(basis(), changes(*facts), Reckoned(FEBRUARY), until=MARCH, fee=fee)
     assert shown(parts) == expected, why
 
 
@@ -182,7 +182,7 @@ def test_a_new_cycle_cuts_the_period() -> None:
     """From monthly to yearly on 11 January: the rest of the month goes back, a year begins."""
     yearly = monthly(day(11), interval="year")
     facts = changes((day(11), ToPlan("pro", cycle=yearly)))
-    parts = settle(basis(), facts, Settled(FEBRUARY), until=day(11 + 365), fee=fee)
+    parts = reckon(basis(), facts, Reckoned(FEBRUARY), until=day(11 + 365), fee=fee)
     assert shown(parts) == ["-1 basic 21/31", "1 pro 1/1"]
 
 
@@ -192,8 +192,8 @@ def test_a_trial_costs_nothing_and_the_first_paid_period_is_whole() -> None:
         terms=Terms(plan_version_id="basic", cycle=monthly(), is_trial=True),
     )
     facts = changes((day(15), EndTrial(cycle=monthly(day(15)))))
-    assert settle(on_trial, facts, Settled(JANUARY), until=day(15), fee=fee) == ()
-    parts = settle(on_trial, facts, Settled(day(15), 1), until=day(46), fee=fee)
+    assert reckon(on_trial, facts, Reckoned(JANUARY), until=day(15), fee=fee) == ()
+    parts = reckon(on_trial, facts, Reckoned(day(15), 1), until=day(46), fee=fee)
     assert shown(parts) == ["1 basic 1/1"]
 
 
@@ -202,12 +202,12 @@ def test_two_clocks() -> None:
     year = monthly(interval="year")
     months = list(periods_between(monthly(), Span(JANUARY, datetime(2027, 3, 1, tzinfo=UTC))))
     upgrade = changes((day(92), TO_PRO))
-    settled, bills = Settled(JANUARY), []
+    reckoned, bills = Reckoned(JANUARY), []
     for number, month in enumerate(months):
         until = advance_until(year, month)
         known = upgrade if number >= 4 else []
-        bills.append(shown(settle(basis(), known, settled, until=until, fee=fee, clock=year)))
-        settled = Settled(until, len(known))
+        bills.append(shown(reckon(basis(), known, reckoned, until=until, fee=fee, clock=year)))
+        reckoned = Reckoned(until, len(known))
     owed = {number: bill for number, bill in enumerate(bills) if bill}
     assert owed == {
         0: ["1 basic 1/1"],
@@ -270,12 +270,12 @@ def history(
 def bill_in_turn(agreed: Basis, recorded: Sequence[tuple[int, Change]]) -> list[Part[Fee]]:
     """Five bills in advance, each with what was known when it was drawn up."""
     parts: list[Part[Fee]] = []
-    settled = Settled(JANUARY)
+    reckoned = Reckoned(JANUARY)
     for bill in range(5):
         known = [change for knows, change in recorded if knows <= bill]
         until = JANUARY + timedelta(days=20 * (bill + 1), hours=7)
-        parts += settle(agreed, known, settled, until=until, fee=fee)
-        settled = Settled(until, len(known))
+        parts += reckon(agreed, known, reckoned, until=until, fee=fee)
+        reckoned = Reckoned(until, len(known))
     return parts
 
 
@@ -287,10 +287,10 @@ def test_bills_in_turn_come_to_what_one_bill_would(
     agreed = basis(counting, monthly(zone=zone))
     recorded = history(facts)
     parts = bill_in_turn(agreed, recorded)
-    hindsight = settle(
+    hindsight = reckon(
         agreed,
         [change for _, change in recorded],
-        Settled(JANUARY),
+        Reckoned(JANUARY),
         until=JANUARY + timedelta(days=100, hours=7),
         fee=fee,
     )
@@ -323,7 +323,7 @@ def test_a_bill_drawn_up_again_says_the_same_and_nothing_twice(
     facts: list[tuple[int, timedelta, AnyWhat, Proration]],
 ) -> None:
     recorded = [change for _, change in history(facts)]
-    first = settle(basis(), recorded, Settled(JANUARY), until=MARCH, fee=fee)
-    assert settle(basis(), recorded, Settled(JANUARY), until=MARCH, fee=fee) == first
-    settled = Settled(MARCH, len(recorded))
-    assert settle(basis(), recorded, settled, until=MARCH, fee=fee) == ()
+    first = reckon(basis(), recorded, Reckoned(JANUARY), until=MARCH, fee=fee)
+    assert reckon(basis(), recorded, Reckoned(JANUARY), until=MARCH, fee=fee) == first
+    reckoned = Reckoned(MARCH, len(recorded))
+    assert reckon(basis(), recorded, reckoned, until=MARCH, fee=fee) == ()
