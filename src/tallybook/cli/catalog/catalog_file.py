@@ -21,11 +21,13 @@ from tallybook.domain.catalog.plan import PlanTerms
 from tallybook.domain.customers.customer import Customer, checked
 from tallybook.domain.kernel.errors import Invalid, Refusal
 from tallybook.domain.kernel.instants import zone
+from tallybook.domain.metering.definition import checked_meter
 from tallybook.domain.metering.meter import Meter
 from tallybook.domain.subscriptions.life import Start
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT = {"id": "", "created_at": _NEVER}
+_NOT_SAID = frozenset({"id", "version", "created_at"})
 _TIMES = ("starts_at", "ends_at", "anchor")
 
 T = TypeVar("T")
@@ -98,7 +100,7 @@ def _check(catalog: Catalog) -> None:
     """What can be seen without a server; the server checks all of it again."""
     for key, body in catalog.meters.items():
         _check_known(f"meters/{key}", body, Meter)
-        _read(f"meters/{key}", body | _KEPT, Meter)
+        _within(f"meters/{key}", partial(checked_meter, meter_of(body)))
     for key, terms in catalog.terms.items():
         _within(f"plans/{key}", terms.check)
     for key, body in catalog.customers.items():
@@ -112,6 +114,11 @@ def _check(catalog: Catalog) -> None:
         _within(f"subscriptions/{key}", timed.checked)
 
 
+def meter_of(body: Mapping[str, Any]) -> Meter:
+    """The meter that a body says, its id and time left blank."""
+    return _read(f"meters/{body['key']}", {**body, **_KEPT}, Meter)
+
+
 def with_instants(body: Mapping[str, Any], timezone: str) -> dict[str, Any]:
     """A subscription's body with its plain dates taken as midnight in `timezone`."""
     at_midnight = {
@@ -123,7 +130,7 @@ def with_instants(body: Mapping[str, Any], timezone: str) -> dict[str, Any]:
 
 
 def _check_known(place: str, body: Mapping[str, Any], kind: type[msgspec.Struct]) -> None:
-    known = [name for name in kind.__struct_fields__ if name not in _KEPT]
+    known = [name for name in kind.__struct_fields__ if name not in _NOT_SAID]
     for name in body:
         if name not in known:
             raise Invalid(

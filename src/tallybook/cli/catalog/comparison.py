@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from tallybook.cli.catalog.catalog_file import Catalog, with_instants
+from tallybook.cli.catalog.catalog_file import Catalog, meter_of, with_instants
 from tallybook.cli.client import Api
 from tallybook.domain.catalog.difference import Change, Difference, compare_versions
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.kernel.errors import Invalid, Refusal
+from tallybook.domain.metering.meter import Meter
 
 
 class Act(StrEnum):
@@ -53,7 +54,19 @@ def compare_catalog(api: Api, catalog: Catalog) -> list[Move]:
 def _compare_meters(api: Api, catalog: Catalog) -> Iterator[Move]:
     for key, body in catalog.meters.items():
         kept = api.find(f"/v1/meters/{key}")
-        yield _move("meter", key, body, kept, "Bills stand on it: give what you mean another key.")
+        if kept is None:
+            yield Move("meter", key, Act.ADD, body=body)
+            continue
+        there, wanted = msgspec.convert(kept, Meter), meter_of(body)
+        found = tuple(
+            Difference(
+                Change.CHANGED, name, _text(getattr(there, name)), _text(getattr(wanted, name))
+            )
+            for name in body
+            if getattr(there, name) != getattr(wanted, name)
+        )
+        mend = "Bills stand on it: give what you mean another key." if found else ""
+        yield Move("meter", key, Act.STUCK if found else Act.SAME, found, mend, body)
 
 
 def _compare_plans(api: Api, catalog: Catalog) -> Iterator[Move]:
