@@ -82,3 +82,20 @@ def test_a_customer_that_is_not_there(api: Client) -> None:
     for answer in (api.get("/v1/customers/nobody"), api.patch("/v1/customers/nobody", json={})):
         assert answer.status_code == 404
         assert answer.json()["code"] == "no_such_customer"
+
+
+def test_a_key_with_a_slash_is_addressed_by_its_id(api: Client) -> None:
+    made = api.post("/v1/customers", json=ACME | {"key": "eu/acme"}).json()
+    assert api.get(f"/v1/customers/{made['id']}").json() == made
+    renamed = api.patch(f"/v1/customers/{made['id']}", json={"name": "Acme Oy"})
+    assert (renamed.status_code, renamed.json()["name"]) == (200, "Acme Oy")
+
+
+def test_what_no_database_can_hold_is_refused(api: Client) -> None:
+    answers = (
+        api.get("/v1/customers/a%00b"),
+        api.get("/v1/customers", params={"after": "a\0b"}),
+        api.patch("/v1/customers/a%00b", json={}),
+    )
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (422, "value_cannot_be_kept")

@@ -17,7 +17,9 @@ from tallybook.services.change_customer import change_customer
 from tallybook.services.create_customer import create_customer
 from tallybook.services.find_customers import find_customer, list_customers
 
-CustomerKey = Annotated[str, PathParameter(description="The customer's key or id.")]
+CustomerKey = Annotated[
+    str, PathParameter(description="The customer's key, or its id where the key has a slash.")
+]
 
 
 class NewCustomer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -22,7 +22,9 @@ from tallybook.services.cancel_subscription import cancel_subscription, undo_can
 from tallybook.services.find_subscriptions import Contract, find_subscription, list_subscriptions
 from tallybook.services.start_subscription import start_subscription
 
-SubscriptionKey = Annotated[str, PathParameter(description="The subscription's key or id.")]
+SubscriptionKey = Annotated[
+    str, PathParameter(description="The subscription's key, or its id where the key has a slash.")
+]
 
 
 class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):

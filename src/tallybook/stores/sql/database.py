@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
-from tallybook.domain.kernel.errors import Unavailable
+from tallybook.domain.kernel.errors import Invalid, Unavailable
 
 metadata = sa.MetaData(
     naming_convention={
@@ -65,14 +65,25 @@ def open_database(url: str) -> sa.Engine:
 def refusing_outages() -> Iterator[None]:
     """`Unavailable` when the database does not answer, has no room, or a lock is not given.
 
+    `Invalid` for a value that no column of it can hold, such as text with a NUL character.
     Whatever transaction was under way is rolled back by then: nothing was recorded.
     """
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-        reason = str(getattr(error, "orig", error)).partition("\n")[0][:300]
         raise Unavailable(
             "records_unavailable",
-            f"The database of records did not carry this out: {reason}",
+            f"The database of records did not carry this out: {_reason(error)}",
             mend="Try again; if it stays so, look at the database's disk and log.",
         ) from error
+    except sa.exc.DataError as error:
+        raise Invalid(
+            "value_cannot_be_kept",
+            f"A value in the request cannot be kept: {_reason(error)}",
+            mend="Send text without NUL characters, and numbers of a usual size.",
+        ) from error
+
+
+def _reason(error: sa.exc.SQLAlchemyError) -> str:
+    """What the database itself said, in a line, without our statement."""
+    return str(getattr(error, "orig", None) or error).partition("\n")[0][:300]
