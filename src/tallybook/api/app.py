@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
 from tallybook.api.headers import add_security_headers
+from tallybook.api.openapi import describe
 from tallybook.api.problems import HANDLERS, invalid_body
 from tallybook.api.routes import (
     billing,
+    console,
     customers,
     description,
     health,
@@ -23,7 +26,7 @@ from tallybook.api.routes import (
     plans,
     subscriptions,
 )
-from tallybook.api.security import Gate, caller_of, organization_id_of
+from tallybook.api.security import AnyRequest, Gate, caller_of, organization_id_of
 from tallybook.services.ports import Wiring
 
 MAX_BODY_BYTES = 10_000_000
@@ -32,6 +35,7 @@ ROUTERS = (
     health.router,
     description.router,
     organizations.router,
+    console.router,
     keys.router,
     customers.router,
     plans.router,
@@ -67,9 +71,17 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 
 
 def build_api(
-    wiring: Wiring, routers: Sequence[Router] = (), *, operator_token: str = "", **options: Any
+    wiring: Wiring,
+    routers: Sequence[Router] = (),
+    *,
+    operator_token: str = "",
+    not_found_page: Callable[[AnyRequest], Response[Any]] | None = None,
+    **options: Any,
 ) -> Litestar:
-    """The application over `wiring`: the API, and whatever other doors `routers` open."""
+    """The application over `wiring`: the API, and whatever other doors `routers` open.
+
+    A browser at a path that does not exist is shown `not_found_page`.
+    """
 
     def provided_wiring() -> Wiring:
         return wiring
@@ -84,7 +96,15 @@ def build_api(
         exception_handlers=HANDLERS,
         request_class=ExactRequest,
         request_max_body_size=MAX_BODY_BYTES,
-        state=State({"gate": Gate(wiring, operator_token)}),
+        state=State(
+            {
+                "gate": Gate(wiring, operator_token),
+                "wiring": wiring,
+                "boot": secrets.token_hex(16),
+                "describe": describe,
+                "not_found_page": not_found_page,
+            }
+        ),
         openapi_config=None,
         before_send=[add_security_headers],
         logging_config=None,

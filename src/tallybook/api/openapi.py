@@ -34,6 +34,12 @@ they are answered as JSON strings, and accepted as strings or numbers. Times are
 zone; answers are in UTC. Lists answer `{"results": […], "next": cursor}`; ask on with `after`.
 A request that is refused answers a problem (RFC 9457) that names the field and the mend."""
 
+_ROOMS = (
+    *("Events", "Meters", "Usage", "Plans", "Price previews", "Customers", "Subscriptions"),
+    *("Billing runs", "Invoices", "API keys", "Organizations", "Server"),
+)
+"""The order in which people read of the rooms: as usage flows to the bill."""
+
 Operation = tuple[str, str, HTTPRouteHandler]
 
 
@@ -72,7 +78,9 @@ def _describe(app: Litestar) -> dict[str, Any]:
         "info": {"title": "Tallybook", "version": __version__, "description": _INTRODUCTION},
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(_tags(each[2])[0] for each in found)],
+        "tags": [
+            {"name": tag} for tag in sorted({_tags(each[2])[0] for each in found}, key=_order)
+        ],
         "paths": paths,
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
@@ -170,6 +178,10 @@ def _tags(handler: HTTPRouteHandler) -> list[str]:
     return tags or ["Other"]
 
 
+def _order(tag: str) -> tuple[int, str]:
+    return (_ROOMS.index(tag) if tag in _ROOMS else len(_ROOMS)), tag
+
+
 def _body(handler: HTTPRouteHandler) -> Any:
     field = handler.parsed_data_field
     return None if field is None or field.annotation in (bytes, Any) else field.annotation
@@ -187,7 +199,11 @@ def _answer(handler: HTTPRouteHandler) -> Any:
 def _name_instants(kinds: list[Any], components: dict[str, Any]) -> None:
     """Say `date-time` of every time: msgspec does so only of those bound to a zone by type."""
     for described in _structs(kinds):
-        properties = components.get(_name_of(described.cls), {}).get("properties", {})
+        names = (_name_of(described.cls), f"{described.cls.__module__}.{described.cls.__name__}")
+        component: dict[str, Any] = next(
+            (components[name] for name in names if name in components), {}
+        )
+        properties = component.get("properties", {})
         for field in described.fields:
             if not _is_instant(field.type):
                 continue

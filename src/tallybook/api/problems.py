@@ -143,11 +143,15 @@ _MENDS = {
 }
 
 
-def answer_http(_: AnyRequest, error: HTTPException) -> Response[bytes]:
-    """What the framework itself refuses."""
+def answer_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
+    """What the framework itself refuses. A browser at no path of ours is shown a page."""
     status = error.status_code
     if status >= 500:
-        return answer_fault(_, error)
+        return answer_fault(request, error)
+    page = request.app.state.get("not_found_page")
+    if status == 404 and page and "text/html" in request.headers.get("accept", ""):
+        shown: Response[Any] = page(request)
+        return shown
     code, detail, mend = _MENDS.get(status, ("bad_request", error.detail, ""))
     return problem_response(status, code, detail, mend=mend, headers=error.headers)
 

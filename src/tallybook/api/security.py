@@ -19,6 +19,7 @@ from tallybook.domain.kernel.errors import Forbidden, Missing, Unauthenticated
 from tallybook.services.authenticate import authenticate, recognise
 from tallybook.services.ports import Wiring
 
+AnyRequest = Request[Any, Any, Any]
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
 
@@ -131,12 +132,12 @@ def _bearer(connection: AnyConnection) -> str:
     return text.strip()
 
 
-def caller_of(request: Request[Any, Any, Any]) -> Caller:
+def caller_of(request: AnyRequest) -> Caller:
     """The caller that the route's guard let pass."""
     caller: Caller = request.state.caller
     return caller
 
 
-def organization_id_of(request: Request[Any, Any, Any]) -> str:
+def organization_id_of(request: AnyRequest) -> str:
     """The organization that the caller acts for."""
     return caller_of(request).organization_id

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ class Config:
     directory: Path
     database_url: str = ""
     events_url: str = ""
+    signing_key: str = ""
 
     @property
     def events_address(self) -> str:
@@ -29,10 +32,28 @@ class Config:
 def read_config(
     directory: Path | None = None, environment: Mapping[str, str] = os.environ
 ) -> Config:
-    """`TALLYBOOK_{HOME,DATABASE_URL,EVENTS_URL}`; a `directory` given goes before `HOME`."""
+    """`TALLYBOOK_{HOME,DATABASE_URL,EVENTS_URL,SIGNING_KEY}`; `directory` goes before `HOME`."""
     home = directory or Path(environment.get("TALLYBOOK_HOME", "tallybook-data"))
     return Config(
         directory=home.expanduser().resolve(),
         database_url=environment.get("TALLYBOOK_DATABASE_URL", ""),
         events_url=environment.get("TALLYBOOK_EVENTS_URL", ""),
+        signing_key=environment.get("TALLYBOOK_SIGNING_KEY", ""),
     )
+
+
+def read_signing_key(config: Config) -> bytes:
+    """The key that signs sessions and links: the one configured, or the data directory's own.
+
+    Servers side by side need one in common; without one configured it is made once and kept in a
+    file that only its user can read.
+    """
+    if config.signing_key:
+        return hashlib.sha256(config.signing_key.encode()).digest()
+    kept = config.directory / "signing.key"
+    if not kept.exists():
+        draft = kept.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_bytes(secrets.token_bytes(32))
+        draft.replace(kept)
+    return kept.read_bytes()

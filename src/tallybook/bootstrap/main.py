@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import webbrowser
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tallybook.bootstrap.config import HOST, PORT, Config, read_config
+from tallybook.bootstrap.occupancy import is_occupied
 from tallybook.cli.main import compose
 from tallybook.cli.session import notes, session_of
 
@@ -35,7 +37,7 @@ def build_program() -> typer.Typer:
     from tallybook.bootstrap.reach import connect
 
     program = compose(connect)
-    for command in (serve, init, migrate, doctor):
+    for command in (serve, init, console, migrate, doctor):
         program.command()(command)
     return program
 
@@ -78,6 +80,23 @@ def init(
         highlight=False,
     )
     Console(highlight=False, soft_wrap=True).print(made["api_key"])
+
+
+def console(
+    context: typer.Context,
+    is_opened: Annotated[
+        bool, typer.Option("--open/--print", help="Open the browser, or print the link.")
+    ] = True,
+) -> None:
+    """Enter the console in a browser, signed in: for whoever runs the server."""
+    config = _config(context)
+    if not is_occupied(config.directory):
+        notes().print("[bold red]✗[/] No server is running. Start one with `tallybook serve`.")
+        raise typer.Exit(3)
+    with session_of(context).open() as api:
+        link = str(api.client.base_url).rstrip("/") + api.post("/v1/console-links")["path"]
+    if not (is_opened and webbrowser.open(link)):
+        Console(highlight=False, soft_wrap=True).print(link)
 
 
 def migrate(context: typer.Context) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tallybook.bootstrap.chance import IdMaker, new_secret, now
-from tallybook.bootstrap.config import Config
+from tallybook.bootstrap.config import Config, read_signing_key
 from tallybook.bootstrap.embedded import start_postgres
 from tallybook.bootstrap.occupancy import occupied
 from tallybook.services.ports import Wiring
@@ -35,7 +35,7 @@ def open_wiring(config: Config) -> Iterator[Wiring]:
         migrate(engine)
         columnar = Columnar(config.events_address)
         stack.callback(columnar.close)
-        yield wire(engine, columnar)
+        yield wire(engine, columnar, signing_key=read_signing_key(config))
 
 
 @contextmanager
@@ -51,8 +51,11 @@ def database_address(config: Config) -> Iterator[str]:
         server.cleanup()
 
 
-def wire(engine: sa.Engine, columnar: Columnar) -> Wiring:
-    """Everything that services need, over a migrated database and an open event store."""
+def wire(engine: sa.Engine, columnar: Columnar, *, signing_key: bytes = b"") -> Wiring:
+    """Everything that services need, over a migrated database and an open event store.
+
+    Without a `signing_key` one is made up: what is signed is then good for this process.
+    """
     with columnar.client() as client:
         for table in TABLES:
             client.command(table)
@@ -64,6 +67,7 @@ def wire(engine: sa.Engine, columnar: Columnar) -> Wiring:
         now=now,
         new_id=IdMaker(),
         new_secret=new_secret,
+        signing_key=signing_key or new_secret(32),
     )
 
 

@@ -219,3 +219,4 @@ class Wiring:
     now: Callable[[], datetime]
     new_id: Callable[[str], str]
     new_secret: Callable[[int], bytes]
+    signing_key: bytes
