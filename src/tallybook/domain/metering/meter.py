@@ -8,62 +8,71 @@ from decimal import Decimal
 import msgspec
 
 from tallybook.domain.kernel.instants import Span
+from tallybook.domain.kernel.money import Rounding
+from tallybook.domain.metering.aggregations.count import Count
+from tallybook.domain.metering.aggregations.latest import Latest
+from tallybook.domain.metering.aggregations.max import Max
+from tallybook.domain.metering.aggregations.registered import AnyAggregation
+from tallybook.domain.metering.aggregations.sum import Sum
+from tallybook.domain.metering.aggregations.unique_count import UniqueCount
+
+__all__ = [
+    "AnyAggregation",
+    "Conversion",
+    "Count",
+    "Evidence",
+    "FinalRounding",
+    "Latest",
+    "Max",
+    "Meter",
+    "Sum",
+    "UniqueCount",
+    "Usage",
+    "UsageQuery",
+]
 
 
-class Aggregation(msgspec.Struct, frozen=True, tag_field="type"):
-    """How the values of the counted events are combined. Base of the aggregations' union."""
+class Conversion(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """From what was aggregated to the meter's unit, in one exact step: bytes to GiB, Wh to kWh."""
+
+    multiply_by: Decimal = Decimal(1)
+    divide_by: Decimal = Decimal(1)
 
 
-class Count(Aggregation, frozen=True, tag="count"):
-    """The number of events."""
+class FinalRounding(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """To how many decimal places the quantity is rounded; a negative scale means tens, hundreds."""
 
-
-class Sum(Aggregation, frozen=True, tag="sum"):
-    """The values added up. `value` is an expression over an event's properties."""
-
-    value: str
-
-
-class Max(Aggregation, frozen=True, tag="max"):
-    """The largest value; 0 where there is none."""
-
-    value: str
-
-
-class Latest(Aggregation, frozen=True, tag="latest"):
-    """The value of the last event by `occurred_at`; of two at one instant, the last to arrive."""
-
-    value: str
-
-
-class UniqueCount(Aggregation, frozen=True, tag="unique_count"):
-    """How many different texts `value` takes."""
-
-    value: str
-
-
-AnyAggregation = Count | Sum | Max | Latest | UniqueCount
+    scale: int
+    mode: Rounding = Rounding.HALF_UP
 
 
 class Meter(msgspec.Struct, frozen=True, kw_only=True):
     """Type, filter, value, aggregation, dimensions: how events become a quantity.
 
     `filter` is an expression that is true for the events counted; "" counts all of `event_type`.
-    `dimensions` name the properties that usage can be split by.
+    `dimensions` name the properties that usage can be split by. What was aggregated is converted,
+    then rounded, and is then in `unit`s.
     """
 
     id: str
     key: str
+    version: int = 1
     name: str
     event_type: str
     aggregation: AnyAggregation
     filter: str = ""
     dimensions: tuple[str, ...] = ()
     unit: str = ""
+    conversion: Conversion | None = None
+    rounding: FinalRounding | None = None
     created_at: datetime
 
 
-class Evidence(msgspec.Struct, frozen=True):
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """What was counted: how many events, up to which position, and their checksum.
 
     `checksum` is the sum modulo 2**64 of the events' content hashes: the same in any order, another
@@ -91,8 +100,11 @@ class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
     match: dict[str, str] = {}
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """A meter's result for a customer, a span, and a value of each dimension grouped by."""
+class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A meter's result for a customer, a span, and a value of each dimension grouped by.
+
+    Events without a dimension's property, or with an empty one, have the value "".
+    """
 
     customer: str
     span: Span

@@ -1,0 +1,13 @@
+"""Every aggregation there is."""
+
+from __future__ import annotations
+
+from tallybook.domain.metering.aggregations.average import Average
+from tallybook.domain.metering.aggregations.count import Count
+from tallybook.domain.metering.aggregations.latest import Latest
+from tallybook.domain.metering.aggregations.max import Max
+from tallybook.domain.metering.aggregations.min import Min
+from tallybook.domain.metering.aggregations.sum import Sum
+from tallybook.domain.metering.aggregations.unique_count import UniqueCount
+
+AnyAggregation = Count | Sum | Min | Max | Average | Latest | UniqueCount

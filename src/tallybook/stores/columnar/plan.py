@@ -1,0 +1,22 @@
+"""How an aggregation is computed by the event store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Rows, and what is made of each group of them.
+
+    `source` is a SELECT whose rows have the keys that usage is grouped by. `parts` are what the
+    aggregation makes its quantity from. `event_count` and `checksum` are the evidence. Where the
+    events behind a group are not simply those counted in its span, `positions` tells them: a list
+    for each row of `source`.
+    """
+
+    source: str
+    parts: tuple[str, ...]
+    event_count: str = "count()"
+    checksum: str = "sumWithOverflow(content)"
+    positions: str = ""

@@ -1,0 +1,156 @@
+"""The events that a meter counts, as SQL: one row each, with what its aggregation reads of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tallybook.domain.kernel.instants import Span
+from tallybook.domain.metering.expressions.check import checked
+from tallybook.domain.metering.expressions.nodes import Kind
+from tallybook.domain.metering.expressions.parser import parse_path
+from tallybook.domain.metering.meter import Meter
+from tallybook.stores.columnar.cuts import Cuts
+from tallybook.stores.columnar.expression_sql import expression_sql, text_sql
+from tallybook.stores.columnar.parameters import Parameters, microseconds
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose events are counted, over which time, up to which position, and how they are split.
+
+    `asked` gives customers spans of their own; else `span` is that of all `customers` (None: of
+    every customer). `boundaries` cut a common span into windows.
+    """
+
+    organization_id: str
+    meter: Meter
+    span: Span
+    as_of: int
+    customers: Sequence[str] | None = None
+    asked: Sequence[tuple[str, Span]] = ()
+    boundaries: Sequence[datetime] = ()
+    group_by: Sequence[str] = ()
+    match: Mapping[str, str] = field(default_factory=dict)
+
+
+class Rows:
+    """The SQL of one statement about counted events, and the parameters bound in it."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.parameters = Parameters()
+        self.cuts = Cuts(scope.boundaries, self.parameters) if len(scope.boundaries) > 2 else None
+        self.asked_spans = tuple(dict.fromkeys(span for _, span in scope.asked))
+        dimensions = tuple(f"d{number}" for number in range(len(scope.group_by)))
+        self.series = ("customer", *(("asked_span",) if scope.asked else ()), *dimensions)
+        """What tells one customer's span and dimension values from another's."""
+        self.keys = self.series + (("time_window",) if self.cuts else ())
+        """What usage is grouped by: the series and, of one that is cut, its window."""
+
+    def counted(self, *, looks_back: bool = False, after: timedelta = timedelta(0)) -> str:
+        """A row for each counted event: keys of the series, `at`, `position`, `content`, values.
+
+        `at` is when it occurred, in microseconds, less `after`: what is measured by its end counts
+        where it came from. `opens` and `closes` are the span's; with `looks_back` rows before it
+        are there too.
+        """
+        scope, bind = self.scope, self.parameters
+        happened = f"toUnixTimestamp64Micro(occurred_at) - {after // MICROSECOND}"
+        columns = ["customer", f"{happened} AS at", "position", "content"]
+        columns += [
+            f"{text_sql(parse_path(name), bind)} AS d{number}"
+            for number, name in enumerate(scope.group_by)
+        ]
+        columns += [f"{sql} AS maybe_{name}" for name, sql in self.values().items()]
+        source = "events"
+        where = self.conditions(
+            span=Span(scope.span.starts + after, scope.span.ends + after), looks_back=looks_back
+        )
+        if scope.asked:
+            columns += ["asked_span", "opens", "closes"]
+            source = f"events INNER JOIN ({self._asked()}) AS asked USING (customer)"
+            where += [f"{happened} < closes"]
+            where += [] if looks_back else [f"{happened} >= opens"]
+        else:
+            opens, closes = scope.span.starts, scope.span.ends
+            columns.append(f"{bind.whole(microseconds(opens))} AS opens")
+            columns.append(f"{bind.whole(microseconds(closes))} AS closes")
+        rows = f"SELECT {', '.join(columns)} FROM {source} WHERE {' AND '.join(where)}"
+        return self._readable(rows)
+
+    def conditions(self, *, span: Span, looks_back: bool = False) -> list[str]:
+        """What an event must be: the organization's, the meter's, in time, of whom it is asked."""
+        scope, bind = self.scope, self.parameters
+        found = [
+            f"organization_id = {bind.text(scope.organization_id)}",
+            f"type = {bind.text(scope.meter.event_type)}",
+            f"position <= {bind.position(scope.as_of)}",
+            f"occurred_at < {bind.instant(span.ends)}",
+        ]
+        if not looks_back:
+            found.append(f"occurred_at >= {bind.instant(span.starts)}")
+        if scope.customers is not None:
+            found.append(self._is_one_of(scope.customers))
+        for name, value in scope.match.items():
+            found.append(f"{text_sql(parse_path(name), bind)} = {bind.text(value)}")
+        if scope.meter.filter:
+            found.append(expression_sql(checked(scope.meter.filter, Kind.TRUTH), bind))
+        return found
+
+    def values(self) -> dict[str, str]:
+        """What the aggregation reads of an event, by name; NULL where it cannot be read."""
+        return {
+            name: expression_sql(checked(column.expression, column.kind), self.parameters)
+            for name, column in self.scope.meter.aggregation.columns.items()
+        }
+
+    def readable(self, values: Mapping[str, str]) -> list[str]:
+        """What `values` of an event must be for it to count."""
+        found = []
+        for name, column in self.scope.meter.aggregation.columns.items():
+            found.append(f"isNotNull({values[name]})")
+            if column.options:
+                options = self.parameters.texts(list(column.options))
+                found.append(f"has({options}, {values[name]})")
+        return found
+
+    def in_windows(self, source: str) -> str:
+        """The rows of `source`, each with the window that it is `at`, where the span is cut."""
+        if self.cuts is None:
+            return source
+        return f"SELECT *, {self.cuts.key('at')} AS time_window FROM ({source})"
+
+    def _readable(self, rows: str) -> str:
+        names = self.scope.meter.aggregation.columns
+        if not names:
+            return rows
+        maybe = {name: f"maybe_{name}" for name in names}
+        present = ", ".join(f"assumeNotNull({maybe[name]}) AS {name}" for name in names)
+        return (
+            f"SELECT * EXCEPT ({', '.join(maybe.values())}), {present} FROM ({rows}) "
+            f"WHERE {' AND '.join(self.readable(maybe))}"
+        )
+
+    def _is_one_of(self, customers: Sequence[str]) -> str:
+        if len(customers) == 1:
+            return f"customer = {self.parameters.text(customers[0])}"
+        # As a list of constants the engine would take minutes to read what it reads at once so.
+        return f"customer IN (SELECT arrayJoin({self.parameters.texts(list(customers))}))"
+
+    def _asked(self) -> str:
+        """Each customer asked for, with the number and the bounds of its span."""
+        numbers = {span: number for number, span in enumerate(self.asked_spans)}
+        bind = self.parameters
+        customers = bind.texts([customer for customer, _ in self.scope.asked])
+        which = bind.wholes([numbers[span] for _, span in self.scope.asked])
+        opens = bind.wholes([microseconds(span.starts) for span in self.asked_spans])
+        closes = bind.wholes([microseconds(span.ends) for span in self.asked_spans])
+        return (
+            "SELECT pair.1 AS customer, pair.2 AS asked_span, "
+            f"{opens}[pair.2 + 1] AS opens, {closes}[pair.2 + 1] AS closes "
+            f"FROM (SELECT arrayJoin(arrayZip({customers}, {which})) AS pair)"
+        )

@@ -1,0 +1,213 @@
+"""Usage measured in the event store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import repeat
+from typing import Any
+
+from tallybook.domain.events.event import StoredEvent
+from tallybook.domain.invoicing.invoice import UsageProof
+from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.instants import Span, zone
+from tallybook.domain.metering.meter import Evidence, Meter, Usage, UsageQuery
+from tallybook.domain.metering.settle import settled_quantity
+from tallybook.domain.metering.windows import checked_window, cut
+from tallybook.services.ports import CustomerSpan
+from tallybook.stores.columnar.aggregations.registered import PLANS
+from tallybook.stores.columnar.client import Columnar
+from tallybook.stores.columnar.parameters import from_microseconds, microseconds
+from tallybook.stores.columnar.plan import Plan
+from tallybook.stores.columnar.rows import Rows, Scope
+
+_EVENT = (
+    "type, customer, id, toUnixTimestamp64Micro(occurred_at), source, actor, properties, "
+    "toUnixTimestamp64Micro(received_at), position"
+)
+
+
+class ColumnarUsage:
+    """The `UsageStore` port: one statement for each question, whatever number of customers."""
+
+    def __init__(self, columnar: Columnar) -> None:
+        self._columnar = columnar
+
+    def measure(self, organization_id: str, meter: Meter, query: UsageQuery) -> list[Usage]:
+        """Usage by customer, then dimensions, then window. No row where nothing was counted."""
+        if query.customers == () or query.span.starts == query.span.ends:
+            return []
+        boundaries = (
+            cut(query.span, checked_window(query.window), zone(query.timezone))
+            if query.window is not None
+            else ()
+        )
+        return self._measured(
+            Scope(
+                organization_id=organization_id,
+                meter=meter,
+                span=query.span,
+                as_of=query.as_of,
+                customers=query.customers,
+                boundaries=boundaries,
+                group_by=query.group_by,
+                match=query.match,
+            )
+        )
+
+    def measure_spans(
+        self,
+        organization_id: str,
+        meter: Meter,
+        spans: Sequence[CustomerSpan],
+        *,
+        as_of: int,
+        group_by: tuple[str, ...] = (),
+    ) -> list[Usage]:
+        """Usage of many customers, each over its own span, by one query to the event store."""
+        asked = tuple(
+            dict.fromkeys((each.customer, each.span) for each in spans if each.span.length)
+        )
+        if not asked:
+            return []
+        hull = Span(min(span.starts for _, span in asked), max(span.ends for _, span in asked))
+        is_shared = len({span for _, span in asked}) == 1
+        return self._measured(
+            Scope(
+                organization_id=organization_id,
+                meter=meter,
+                span=hull,
+                as_of=as_of,
+                customers=tuple(customer for customer, _ in asked) if is_shared else None,
+                asked=() if is_shared else asked,
+                group_by=group_by,
+            )
+        )
+
+    def events_behind(
+        self,
+        organization_id: str,
+        meter: Meter,
+        proof: UsageProof,
+        *,
+        after: str = "",
+        limit: int = 100,
+    ) -> tuple[list[StoredEvent], str]:
+        """The very events that were counted, by time and position; and where to go on, or ""."""
+        scope = Scope(
+            organization_id=organization_id,
+            meter=meter,
+            span=proof.span,
+            as_of=proof.evidence.as_of,
+            customers=(proof.customer_key,),
+            match=proof.match,
+        )
+        rows = Rows(scope)
+        plan = _plan(rows)
+        if plan.positions:
+            counted = f"SELECT arrayJoin({plan.positions}) FROM ({plan.source})"
+            where = [*rows.conditions(span=scope.span, looks_back=True), f"position IN ({counted})"]
+        else:
+            where = rows.conditions(span=scope.span) + rows.readable(rows.values())
+        if after:
+            where.append(_is_after(after, rows))
+        found = self._events(where, rows, limit=limit + 1)
+        if len(found) <= limit:
+            return found, ""
+        last = found[limit - 1]
+        return found[:limit], f"{microseconds(last.occurred_at)}.{last.position}"
+
+    def _measured(self, scope: Scope) -> list[Usage]:
+        rows = Rows(scope)
+        plan = _plan(rows)
+        keys = ", ".join(rows.keys)
+        figures = ", ".join((*plan.parts, plan.event_count, plan.checksum))
+        columns = self._columns(
+            f"SELECT {keys}, {figures} FROM ({plan.source}) GROUP BY {keys} ORDER BY {keys}", rows
+        )
+        return list(_usage(columns, rows)) if columns else []
+
+    def _columns(self, statement: str, rows: Rows) -> Sequence[Sequence[Any]]:
+        with self._columnar.client() as client:
+            result = client.query(
+                statement, parameters=rows.parameters.values, column_oriented=True
+            )
+            columns: Sequence[Sequence[Any]] = result.result_columns
+            return columns
+
+    def _events(self, where: Sequence[str], rows: Rows, *, limit: int) -> list[StoredEvent]:
+        statement = (
+            f"SELECT {_EVENT} FROM events WHERE {' AND '.join(where)} "
+            f"ORDER BY occurred_at, position LIMIT {rows.parameters.whole(limit)}"
+        )
+        columns = self._columns(statement, rows)
+        return [_stored(row) for row in zip(*columns, strict=True)]
+
+
+def _plan(rows: Rows) -> Plan:
+    aggregation = rows.scope.meter.aggregation
+    return PLANS[type(aggregation)](aggregation, rows)
+
+
+def _usage(columns: Sequence[Sequence[Any]], rows: Rows) -> Iterator[Usage]:
+    """The rows of an answer: keys, parts, event count and checksum."""
+    scope, names = rows.scope, rows.scope.group_by
+    spans = _spans(columns, rows)
+    dimensions = (
+        zip(*(columns[rows.keys.index(f"d{n}")] for n in range(len(names))), strict=True)
+        if names
+        else repeat(())
+    )
+    parts = zip(*columns[len(rows.keys) : -2], strict=True)
+    counts, checksums = columns[-2:]
+    for customer, span, values, figures, count, checksum in zip(
+        columns[0], spans, dimensions, parts, counts, checksums, strict=False
+    ):
+        yield Usage(
+            customer=customer,
+            span=span,
+            dimensions=dict(zip(names, values, strict=True)),
+            quantity=settled_quantity(scope.meter, tuple(map(Decimal, figures)), span),
+            evidence=Evidence(count, scope.as_of, checksum),
+        )
+
+
+def _spans(columns: Sequence[Sequence[Any]], rows: Rows) -> Iterator[Span]:
+    """The span of each row of an answer."""
+    if rows.cuts is not None:
+        return map(rows.cuts.spans.__getitem__, columns[rows.keys.index("time_window")])
+    if rows.asked_spans:
+        return map(rows.asked_spans.__getitem__, columns[rows.keys.index("asked_span")])
+    return repeat(rows.scope.span)
+
+
+def _is_after(cursor: str, rows: Rows) -> str:
+    """A row comes after the one that the cursor tells, by time and position."""
+    at, _, position = cursor.partition(".")
+    if not (at.removeprefix("-").isdecimal() and position.isdecimal()):
+        raise Invalid(
+            "bad_cursor",
+            "This is no cursor.",
+            field="after",
+            mend="Send `next` of the page before, as it was answered.",
+        )
+    at_sql = rows.parameters.whole(int(at))
+    return (
+        f"(toUnixTimestamp64Micro(occurred_at), position) > "
+        f"({at_sql}, {rows.parameters.position(int(position))})"
+    )
+
+
+def _stored(row: tuple[Any, ...]) -> StoredEvent:
+    type_, customer, id_, occurred_us, source, actor, properties, received_us, position = row
+    return StoredEvent(
+        type=type_,
+        customer=customer,
+        id=id_,
+        occurred_at=from_microseconds(occurred_us),
+        source=source,
+        actor=actor,
+        properties=properties,
+        received_at=from_microseconds(received_us),
+        position=position,
+    )

@@ -1,0 +1,191 @@
+"""The two interpretations of the meters' language agree, to the last digit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tallybook.domain.events.event import UsageEvent
+from tallybook.domain.metering.expressions.check import checked
+from tallybook.domain.metering.expressions.evaluate import INTERPRETED, Unknown, evaluate
+from tallybook.domain.metering.expressions.nodes import Kind
+from tallybook.domain.metering.expressions.primitives import PRIMITIVES
+from tallybook.stores.columnar.client import Columnar
+from tallybook.stores.columnar.expression_sql import COMPILED, expression_sql
+from tallybook.stores.columnar.parameters import Parameters
+
+NAMES = ("a", "b", "t")
+
+numbers = st.one_of(
+    st.sampled_from(
+        ["0", "-0", "1", "-1", "60", "1e3", "-2.5E-1", "0.5", ".5", "5.", "+7", "1e-12", "5e-13",
+         "4.9e-13", "-5e-13", "1e25", "1e26", "1e-400", "0.1234567890125", "99999999999999999999999999",
+         "99999999999999999999999999.9999999999995", "-0.0000000000005", "1e12", "100000000000000"]
+    ),
+    st.integers(-10**6, 10**6).map(str),
+    st.decimals(-10**9, 10**9, places=4).map(str),
+    st.decimals(-100, 100, places=14).map(lambda number: format(number, "f")),
+    st.decimals(allow_nan=False, allow_infinity=False).map(str),
+)  # fmt: skip
+texts = st.one_of(
+    st.sampled_from(["", "true", "false", "gpt-4", "GPT", "ÄÖ é😀", "1.2.3", "-", "e5", ".", "1e", "NaN",
+                     "inf", "1_000", " 5", "5 ", "0x10", "1,5", "+-5", "١", "null", '{"x": 1.10, "y": ["2", true]}']),
+    st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6),
+)  # fmt: skip
+json_numbers = numbers.filter(lambda text: _is_json(text))
+documents = st.builds(
+    lambda x, y, s: f'{{"x": {x}, "y": [{y}, {json.dumps(s)}, null], "z": {{"x": true}}}}',
+    json_numbers,
+    json_numbers,
+    texts,
+)
+properties = st.dictionaries(st.sampled_from(NAMES), st.one_of(numbers, numbers, texts, documents))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _quote(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False) if text.isprintable() else '"x"'
+
+
+leaves = {
+    Kind.NUMBER: st.one_of(
+        st.sampled_from([*NAMES, "t.x", "t.y[0]", "t.y[1]", "t.z.x", "q"]),
+        st.sampled_from(["0", "1", "2.5", "60", "1e12", "0.000000000001", "1e25"]),
+    ),
+    Kind.TEXT: st.one_of(
+        st.sampled_from([*NAMES, "t.y[1]", "t.x", "q", "event.actor", "event.source"]),
+        texts.map(_quote),
+    ),
+    Kind.TRUTH: st.sampled_from([*NAMES, "t.z.x", "q", "true", "false"]),
+}
+
+
+def _binary(signs: list[str], left: Any, right: Any) -> Any:
+    return st.builds(lambda a, sign, b: f"({a} {sign} {b})", left, st.sampled_from(signs), right)
+
+
+def _expressions(kind: Kind, depth: int) -> st.SearchStrategy[str]:
+    """Texts of expressions that give `kind`."""
+    if not depth:
+        return leaves[kind]
+    number, text, truth = (_expressions(kind, depth - 1) for kind in Kind)
+    itself = _expressions(kind, depth - 1)
+    choices = [itself, st.builds(lambda c, y, n: f"({c} ? {y} : {n})", truth, itself, itself)]
+    steps = st.sampled_from(["ceil_to", "floor_to", "round_to"])
+    if kind is Kind.NUMBER:
+        choices += [
+            _binary(["+", "-", "*", "/", "%"], number, number),
+            _binary(["*", "/", "+"], number, number),
+            st.builds(lambda f, a, b: f"{f}({a}, number({b}))", steps, number, leaves[kind]
+                      .filter(lambda leaf: leaf != "0")),
+            st.builds(lambda f, a, b: f"{f}({a}, {b}, 7)", st.sampled_from(["min", "max"]), number, number),
+            number.map(lambda a: f"abs(-{a})"),
+            text.map(lambda a: f"size({a})"),
+        ]  # fmt: skip
+    elif kind is Kind.TEXT:
+        choices += [
+            text.map(lambda a: f"lower({a})"),
+            st.builds(lambda a, b: f"(text({a}) + {b})", text, text),
+        ]
+    else:
+        choices += [
+            _binary(["&&", "||"], truth, truth),
+            truth.map(lambda a: f"(!{a})"),
+            _binary(["==", "!=", "<", "<=", ">", ">="], number.map(lambda a: f"number({a})"), number),
+            _binary(["==", "!="], text.map(lambda a: f"text({a})"), text),
+            st.sampled_from(["has(a)", "has(t.y)", "has(t.y[1])", "(a in [1, -2.5, 1e3])", '(b in ["true", "gpt-4"])']),
+            st.builds(lambda a, m, b: f"text({a}).{m}({b})", text,
+                      st.sampled_from(["contains", "startsWith", "endsWith"]), text),
+        ]  # fmt: skip
+    return st.one_of(choices)
+
+
+expressions = st.sampled_from(Kind).flatmap(
+    lambda kind: st.tuples(
+        st.just(kind), _expressions(kind, 3).filter(lambda text: len(text) < 900)
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def engine(engines_home: Path) -> Iterator[Columnar]:
+    """The embedded engine; nothing is stored."""
+    store = Columnar(f"chdb://{engines_home / 'events'}", database="expressions")
+    yield store
+    store.close()
+
+
+def compute(engine: Columnar, text: str, kind: Kind, given: dict[str, str]) -> Any:
+    """What the engine makes of an expression for an event with these properties."""
+    parameters = Parameters()
+    sql = expression_sql(checked(text, kind), parameters)
+    keys, values = parameters.texts(list(given)), parameters.texts(list(given.values()))
+    shown = f"toString({sql})" if kind is not Kind.TRUTH else f"toUInt8({sql})"
+    event = (
+        f"SELECT mapFromArrays({keys}, {values}) AS properties, '' AS actor, 'api' AS source "
+        "FROM numbers(1)"
+    )
+    with engine.client() as client:
+        rows = client.query(f"SELECT {shown} FROM ({event})", parameters=parameters.values)
+    return rows.result_rows[0][0]
+
+
+def agree(engine: Columnar, text: str, kind: Kind, given: dict[str, str]) -> Any:
+    """The value in both interpretations; None if there is none."""
+    event = UsageEvent(
+        type="t",
+        customer="c",
+        id="1",
+        occurred_at=datetime(2026, 3, 1, tzinfo=UTC),
+        properties=given,
+    )
+    wanted = evaluate(checked(text, kind), event)
+    found = compute(engine, text, kind, given)
+    if isinstance(wanted, Unknown):
+        assert found is None, (text, given, wanted)
+        return None
+    if isinstance(wanted, Decimal):
+        assert found is not None, (text, given, wanted)
+        assert Decimal(found) == wanted, (text, given)
+    elif isinstance(wanted, bool):
+        assert found is not None, (text, given, wanted)
+        assert bool(found) is wanted, (text, given)
+    else:
+        assert found == wanted, (text, given)
+    return wanted
+
+
+@given(expressions, properties)
+@settings(max_examples=300, deadline=None)
+def test_the_engine_computes_what_the_domain_computes(
+    engine: Columnar, expression: tuple[Kind, str], given: dict[str, str]
+) -> None:
+    """Any expression over any event: the same value, or none in both."""
+    agree(engine, expression[1], expression[0], given)
+
+
+@given(st.one_of(numbers, texts))
+@settings(max_examples=300, deadline=None)
+def test_a_number_is_read_alike(engine: Columnar, text: str) -> None:
+    """Any text: the same number, or none in both."""
+    agree(engine, "a", Kind.NUMBER, {"a": text})
+
+
+def test_every_primitive_has_two_interpretations() -> None:
+    assert INTERPRETED == PRIMITIVES
+    assert COMPILED == PRIMITIVES
