@@ -95,11 +95,8 @@ def rate_metered(
     """
     price = charge.price
     rows = [row for row in usage if all(row.dimensions[k] == v for k, v in price.match.items())]
-    if price.need.is_one_quantity:
-        rated = rate_price(price, rows[0].quantity if rows else Decimal(0))
-    else:
-        around = Circumstances(timezone=customer.timezone, period=charge.service_period)
-        rated = rate_usage(price, [_portion(price, row) for row in rows], around)
+    around = Circumstances(timezone=customer.timezone, period=charge.service_period)
+    rated = rate_usage(price, [_portion(price, row) for row in rows], around)
     proof = UsageProof(
         meter_id=meter.id,
         customer_key=customer.key,

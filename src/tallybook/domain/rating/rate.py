@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from tallybook.domain.catalog.models.rule import PortionRule
 from tallybook.domain.catalog.price import AnyRule, Price
 from tallybook.domain.catalog.usage_need import ANYWHERE, Circumstances, Portion
 from tallybook.domain.catalog.working import RatedLine
@@ -41,17 +42,24 @@ def rate_usage(
     with exactly():
         if price.need.is_one_quantity:
             quantity = sum((portion.quantity for portion in portions), Decimal(0))
-            return _rate(price, quantity, allowance_left)
+            return _rate(price, quantity, allowance_left, circumstances)
         left = price.allowance if allowance_left is None else allowance_left
         return rate_adjusted(price, portions, circumstances, allowance=left)
 
 
-def _rate(price: Price | AnyRule, quantity: Decimal, allowance_left: Decimal | None) -> RatedLine:
+def _rate(
+    price: Price | AnyRule,
+    quantity: Decimal,
+    allowance_left: Decimal | None,
+    circumstances: Circumstances = ANYWHERE,
+) -> RatedLine:
     if not isinstance(price, Price):
         if quantity >= 0:
             return price.rate(quantity)
         price = Price(key="rule", name="rule", rule=price)
     if quantity >= 0 and not price.is_adjusted and allowance_left is None:
+        if isinstance(price.rule, PortionRule):
+            return price.rule.rate_portions((Portion(quantity),), circumstances)
         return price.rule.rate(quantity)
     left = price.allowance if allowance_left is None else allowance_left
-    return rate_adjusted(price, (Portion(quantity),), ANYWHERE, allowance=left)
+    return rate_adjusted(price, (Portion(quantity),), circumstances, allowance=left)
