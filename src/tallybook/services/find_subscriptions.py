@@ -15,7 +15,7 @@ from tallybook.services.find_customers import customer_of
 from tallybook.services.ports import Records, Wiring
 
 
-class Contract(msgspec.Struct, frozen=True):
+class FullSubscription(msgspec.Struct, frozen=True):
     """A subscription, whose it is, what it is to, and its status at the time of asking."""
 
     subscription: Subscription
@@ -24,10 +24,10 @@ class Contract(msgspec.Struct, frozen=True):
     status: Status
 
 
-def find_subscription(wiring: Wiring, organization_id: str, key: str) -> Contract:
+def find_subscription(wiring: Wiring, organization_id: str, key: str) -> FullSubscription:
     """The subscription of that key or id."""
     with wiring.books.begin(organization_id) as records:
-        return contract_of(records, subscription_of(records, key), now=wiring.now())
+        return in_full(records, subscription_of(records, key), now=wiring.now())
 
 
 def list_subscriptions(
@@ -37,14 +37,14 @@ def list_subscriptions(
     customer: str | None = None,
     after: str = "",
     limit: int = 100,
-) -> list[Contract]:
+) -> list[FullSubscription]:
     """Subscriptions in key order, those after key `after`; of one customer, if its key is given."""
     with wiring.books.begin(organization_id) as records:
         customer_id = None
         if customer is not None:
             customer_id = customer_of(records, customer).id
         page = records.subscriptions.page(after=after, limit=limit, customer_id=customer_id)
-        return contracts_of(records, page, now=wiring.now())
+        return all_in_full(records, page, now=wiring.now())
 
 
 def subscription_of(records: Records, key: str, *, locked: bool = False) -> Subscription:
@@ -62,19 +62,19 @@ def subscription_of(records: Records, key: str, *, locked: bool = False) -> Subs
     return found
 
 
-def contract_of(records: Records, subscription: Subscription, *, now: datetime) -> Contract:
+def in_full(records: Records, subscription: Subscription, *, now: datetime) -> FullSubscription:
     """One subscription with what it refers to."""
-    return contracts_of(records, [subscription], now=now)[0]
+    return all_in_full(records, [subscription], now=now)[0]
 
 
-def contracts_of(
+def all_in_full(
     records: Records, subscriptions: Sequence[Subscription], *, now: datetime
-) -> list[Contract]:
+) -> list[FullSubscription]:
     """Subscriptions with what they refer to, in the same order."""
     customers = records.customers.by_ids({each.customer_id for each in subscriptions})
     versions = records.plans.by_ids({each.plan_version_id for each in subscriptions})
     return [
-        Contract(
+        FullSubscription(
             each,
             customers[each.customer_id],
             versions[each.plan_version_id],

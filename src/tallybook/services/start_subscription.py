@@ -5,11 +5,11 @@ from __future__ import annotations
 from tallybook.domain.subscriptions.life import Start, begin, refuse_another
 from tallybook.services.find_customers import no_such_customer
 from tallybook.services.find_plans import version_of
-from tallybook.services.find_subscriptions import Contract, contract_of
+from tallybook.services.find_subscriptions import FullSubscription, in_full
 from tallybook.services.ports import Wiring
 
 
-def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Contract:
+def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> FullSubscription:
     """Subscribe a customer to a plan version, from any time on; or answer the one of that key.
 
     `Missing` for a customer or plan that is not there, `Invalid` for what cannot be, `Conflicting`
@@ -21,9 +21,9 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Co
         customer = records.customers.by_key(asked.customer, locked=True)
         kept = records.subscriptions.by_key(asked.key)
         if kept is not None:
-            contract = contract_of(records, kept, now=wiring.now())
-            refuse_another(kept, asked, customer, contract.version)
-            return contract
+            full = in_full(records, kept, now=wiring.now())
+            refuse_another(kept, asked, customer, full.version)
+            return full
         if customer is None:
             raise no_such_customer(asked.customer, field="customer")
         version = version_of(records, asked.plan, asked.version)
@@ -31,4 +31,4 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Co
             asked, customer, version, subscription_id=wiring.new_id("sub"), now=wiring.now()
         )
         records.subscriptions.add(subscription)
-        return contract_of(records, subscription, now=wiring.now())
+        return in_full(records, subscription, now=wiring.now())

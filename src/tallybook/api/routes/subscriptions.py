@@ -19,7 +19,11 @@ from tallybook.domain.subscriptions.calendar import Alignment, BoundaryTime
 from tallybook.domain.subscriptions.life import CancelAt, Start
 from tallybook.domain.subscriptions.subscription import Status
 from tallybook.services.cancel_subscription import cancel_subscription, undo_cancel_subscription
-from tallybook.services.find_subscriptions import Contract, find_subscription, list_subscriptions
+from tallybook.services.find_subscriptions import (
+    FullSubscription,
+    find_subscription,
+    list_subscriptions,
+)
 from tallybook.services.start_subscription import start_subscription
 
 SubscriptionKey = Annotated[
@@ -85,7 +89,7 @@ def read_subscriptions(
         wiring, organization_id, customer=customer, after=after, limit=limit + 1
     )
     more = len(found) > limit
-    page = [_shown(contract) for contract in found[:limit]]
+    page = [_shown(full) for full in found[:limit]]
     return Page(page, page[-1].key if more else None)
 
 
@@ -126,15 +130,15 @@ def delete_cancellation(
     return _shown(undo_cancel_subscription(wiring, organization_id, key))
 
 
-def _shown(contract: Contract) -> SubscriptionAnswer:
-    subscription = contract.subscription
+def _shown(full: FullSubscription) -> SubscriptionAnswer:
+    subscription = full.subscription
     return SubscriptionAnswer(
         id=subscription.id,
         key=subscription.key,
-        customer=contract.customer.key,
-        plan=contract.version.plan_key,
-        version=contract.version.version,
-        status=contract.status,
+        customer=full.customer.key,
+        plan=full.version.plan_key,
+        version=full.version.version,
+        status=full.status,
         starts_at=subscription.starts_at,
         ends_at=subscription.ends_at,
         cancels_at_period_end=subscription.cancels_at_period_end,
