@@ -16,9 +16,11 @@ _KINDS = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
+_STATIC = files("tallybook.web").joinpath("static")
 _CONTENTS = {
     found.name: found.read_bytes()
-    for found in files("tallybook.web").joinpath("assets").iterdir()
+    for folder in (_STATIC, _STATIC.joinpath("vendor"))
+    for found in folder.iterdir()
     if found.is_file()
 }
 _VERSIONS = {name: hashlib.sha256(body).hexdigest()[:12] for name, body in _CONTENTS.items()}
