@@ -1,4 +1,4 @@
-"""What is done around a rule: each adjustment, and their one order."""
+"""What is done around a rule: each adjustment, and their one order: docs/semantics/pricing.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models that need one quantity: their amounts at every boundary."""
+"""Models that need one quantity, at every boundary. Rules: docs/semantics/pricing.md."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def _time_bands(prices: Sequence[Mapping[str, Any]], kind: str) -> Iterator[Band
 
 
 def _per_token(of_a_million: Any) -> Decimal:
-    assert not isinstance(of_a_million, float), "prices are parsed with decimals"
+    assert isinstance(of_a_million, int | Decimal), "prices are parsed with decimals"
     return _settled(Decimal(of_a_million).scaleb(-6))
 
 

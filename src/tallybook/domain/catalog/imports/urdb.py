@@ -177,5 +177,5 @@ def _rule(tiers: Tiers) -> Graduated:
 
 def _decimal(number: Any) -> Decimal:
     """A number as it was written; a binary float would be one that nobody wrote."""
-    assert not isinstance(number, float), "tariffs are parsed with decimals"
+    assert isinstance(number, int | Decimal), "tariffs are parsed with decimals"
     return Decimal(number)
