@@ -12,6 +12,7 @@ import pytest
 from tallybook.domain.catalog.plan import PlanTerms, PlanVersion, publish
 from tallybook.domain.customers.organization import Organization
 from tallybook.domain.kernel.errors import Invalid, Missing
+from tallybook.domain.metering.meter import Count, Meter
 from tallybook.services.create_organization import create_organization
 from tallybook.services.find_plans import compare_plan, find_plan, list_plans, list_versions
 from tallybook.services.ports import Wiring
@@ -108,3 +109,24 @@ def test_a_price_of_a_meter_that_is_not_there_is_refused(
     with pytest.raises(Invalid) as refused:
         publish_plan(wiring, organization.id, terms(meter="calls"))
     assert refused.value.field == "prices/0/meter"
+
+
+def test_a_price_of_a_meter_has_the_dimensions_that_the_meter_has(
+    wiring: Wiring, organization: Organization
+) -> None:
+    with wiring.books.begin(organization.id) as records:
+        records.meters.add(
+            Meter(
+                id="mtr_1",
+                key="calls",
+                name="Calls",
+                event_type="call",
+                aggregation=Count(),
+                dimensions=("model",),
+                created_at=NOW,
+            )
+        )
+    assert publish_plan(wiring, organization.id, terms(meter="calls", match={"model": "x"})).is_new
+    with pytest.raises(Invalid) as refused:
+        publish_plan(wiring, organization.id, terms(meter="calls", match={"region": "x"}))
+    assert refused.value.field == "prices/0/match/region"

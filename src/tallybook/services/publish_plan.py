@@ -6,6 +6,7 @@ import msgspec
 
 from tallybook.domain.catalog.difference import Difference, compare_versions
 from tallybook.domain.catalog.plan import PlanTerms, PlanVersion, publish
+from tallybook.domain.rating.measurable import check_measurable
 from tallybook.services.ports import Wiring
 
 
@@ -29,6 +30,7 @@ def publish_plan(
     with wiring.books.begin(organization_id) as records:
         meters = records.meters.by_keys(terms.meters)
         terms.check_meters({key: meter.dimensions for key, meter in meters.items()})
+        check_measurable(terms.prices, meters)
         records.plans.lock(terms.plan_key)
         latest = records.plans.latest(terms.plan_key)
         version = publish(terms, latest, organization_id=organization_id, now=wiring.now())

@@ -186,6 +186,7 @@ CARDS = [
 def test_a_rate_card_tuned_anew_leaves_earlier_usage_as_it_was() -> None:
     made = price("rate_card", dimensions=["model"], cards=CARDS, credit_amount="0.01")
     assert (made.need.group_by, made.need.window) == (("model",), "day")
+    assert made.need.adds_windows
     before, after = (
         at("2026-03-14T23:00", "10", model="gpt"),
         at("2026-03-15T00:00", "10", model="gpt"),

@@ -26,7 +26,8 @@ class UsageNeed(msgspec.Struct, frozen=True, omit_defaults=True):
     `group_by` names dimensions of the meter. `window` is one of `WINDOWS`, cut in the customer's
     time zone or in `timezone` if one is named. `each_event` asks for the value of every event, in
     the order in which they occurred; with `lookback_days` also of those that many days before the
-    period. Where several are asked for, usage is split by all of them.
+    period. Where several are asked for, usage is split by all of them. `adds_windows` says that the
+    price adds windows up, so that they must be parts of a whole.
     """
 
     group_by: tuple[str, ...] = ()
@@ -34,6 +35,7 @@ class UsageNeed(msgspec.Struct, frozen=True, omit_defaults=True):
     timezone: str = ""
     each_event: bool = False
     lookback_days: int = 0
+    adds_windows: bool = False
 
     @property
     def is_one_quantity(self) -> bool:

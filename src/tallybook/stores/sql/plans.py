@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from tallybook.domain.catalog.plan import Interval, PlanVersion
 from tallybook.domain.catalog.price import Price
@@ -73,7 +74,7 @@ class SqlPlans:
         """The latest version of each plan, in order of plan key, those after key `after`."""
         query = (
             self._select()
-            .distinct(_ROW.plan_key)
+            .ext(distinct_on(_ROW.plan_key))
             .where(_ROW.plan_key > after)
             .order_by(_ROW.plan_key, _ROW.version.desc())
             .limit(limit)

@@ -69,6 +69,7 @@ class PriceList(PortionRule, frozen=True, tag="price_list"):
             group_by=tuple(dict.fromkeys(names)),
             window=finest_window(windows),
             timezone=next((need.timezone for need in needs if need.timezone), ""),
+            adds_windows=self.price_of is PriceOf.USAGE or any(need.adds_windows for need in needs),
         )
 
     def check(self) -> None:

@@ -72,7 +72,10 @@ class RateCard(PortionRule, frozen=True, dict=True, tag="rate_card"):
     @property
     def need(self) -> UsageNeed:
         """Usage by the dimensions, and by days where the card changes on one."""
-        return UsageNeed(group_by=self.dimensions, window="day" if len(self.cards) > 1 else None)
+        is_dated = len(self.cards) > 1
+        return UsageNeed(
+            group_by=self.dimensions, window="day" if is_dated else None, adds_windows=is_dated
+        )
 
     def check(self) -> None:
         check_dimensions(self.dimensions)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from tallybook.domain.catalog.models.bands import BandedRule
 from tallybook.domain.catalog.models.rule import total
-from tallybook.domain.catalog.usage_need import Circumstances, Portion
+from tallybook.domain.catalog.usage_need import Circumstances, Portion, UsageNeed
 from tallybook.domain.catalog.working import RatedLine, Sentences, Step, line, part
 
 
@@ -19,6 +19,11 @@ class TimeOfUse(BandedRule, frozen=True, tag="time_of_use"):
     """
 
     sentences: ClassVar[Sentences] = {}
+
+    @property
+    def need(self) -> UsageNeed:
+        """Usage by windows that add up."""
+        return UsageNeed(window=self.window, timezone=self.timezone, adds_windows=True)
 
     def check(self) -> None:
         super().check()
