@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 from litestar import Litestar
 from litestar.testing import TestClient
 
@@ -26,6 +27,10 @@ from tallybook.stores.sql.database import metadata, open_database
 from tallybook.stores.sql.migrate import migrate
 
 _numbers = itertools.count(1)
+
+# A law that holds slowly on a busy machine still holds.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

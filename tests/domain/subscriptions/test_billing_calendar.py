@@ -226,7 +226,7 @@ def check_around(jump: datetime, name: str) -> None:
                 assert held == [found], (name, jump, rule)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_chains_hold_where_clocks_jump(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(ZONES))
