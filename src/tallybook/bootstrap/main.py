@@ -62,6 +62,7 @@ def serve(
         console.print(f"[bold green]✓[/] Tallybook serves [bold]{server.url}[/]", highlight=False)
         console.print(f"  [dim]data[/]  {config.directory}", highlight=False)
         console.print(f"  [dim]API[/]   {server.url}/docs", highlight=False)
+        console.print("  [dim]enter[/] tallybook console", highlight=False)
 
     serve_until_told(config, host=host, port=port, on_ready=greet)
 

@@ -16,6 +16,7 @@ from tallybook.bootstrap.occupancy import occupied
 from tallybook.services.ports import Wiring
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.schema import TABLES
+from tallybook.stores.columnar.usage import ColumnarUsage
 from tallybook.stores.sql.books import SqlBooks
 from tallybook.stores.sql.database import open_database
 from tallybook.stores.sql.directory import SqlDirectory
@@ -63,7 +64,7 @@ def wire(engine: sa.Engine, columnar: Columnar, *, signing_key: bytes = b"") -> 
         books=SqlBooks(engine),
         directory=SqlDirectory(engine),
         event_log=_columnar("event_log", "ColumnarEventLog", columnar),
-        usage=_columnar("usage", "ColumnarUsage", columnar),
+        usage=ColumnarUsage(columnar),
         now=now,
         new_id=IdMaker(),
         new_secret=new_secret,
