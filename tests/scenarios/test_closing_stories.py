@@ -1,0 +1,376 @@
+"""Months that are closed: stories in calendar order. Rules: docs/semantics/invoicing.md."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec import convert
+
+from contracts import day
+from story import Answer, Clock, Story, printed, told
+from tallybook.domain.catalog.plan import PlanTerms, publish
+from tallybook.domain.customers.organization import Organization
+from tallybook.domain.kernel.errors import Unavailable
+from tallybook.services.close_period import close_due_periods
+from tallybook.services.ports import Wiring
+from tallybook.stores.columnar.client import Columnar
+
+BASE: Answer = {
+    "key": "base",
+    "timing": "in_advance",
+    "rule": {"model": "flat", "amount": "100"},
+}
+SUPPORT: Answer = {"key": "support", "rule": {"model": "flat", "amount": "30"}}
+CALLS: Answer = {
+    "key": "calls",
+    "meter": "calls",
+    "rule": {"model": "per_unit", "unit_amount": "0.125"},
+}
+EACH_EVENT: Answer = {"model": "percentage", "rate_pct": "2", "fixed_amount": "0.1"}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(day(1))
+
+
+@pytest.fixture
+def story(wiring: Wiring, organization: Organization, clock: Clock) -> Iterator[Story]:
+    with told(wiring, organization, clock) as begun:
+        begun.meter("calls", dimensions=("model",))
+        begun.plan("pro", BASE, SUPPORT, CALLS)
+        begun.plan("usage", CALLS)
+        yield begun
+
+
+def test_two_months_of_a_customer(story: Story, clock: Clock) -> None:
+    story.customer("acme")
+    story.subscribe("acme", "pro", day(1))
+
+    assert story.bill()["opened"] == 1, "1 January: the fee of January is owed in advance"
+    [opening] = story.invoices("acme")
+    assert opening["occasion"] == "opening"
+    assert printed(opening) == [("base", "1", "100.00")]
+
+    clock.now = day(1, 31)
+    story.call("acme", day(1, 3), day(1, 31))
+    assert story.bill()["invoices"] == 0, "31 January: the month is not over"
+
+    clock.now = day(2)
+    story.call("acme", day(1, 30), day(2))
+    run = story.bill()
+    assert (run["closed"], run["invoices"], run["totals"]) == (1, 1, {"EUR": "130.38"})
+    [_, january] = story.invoices("acme")
+    assert printed(january) == [
+        ("base", "1", "100.00"),
+        ("support", "1", "30.00"),
+        ("calls", "3", "0.38"),
+    ], "1 February: the fee of February, January's support, January's calls"
+    assert january["total"] == "130.38"
+    assert [line["service_period"]["starts"][:7] for line in january["lines"]] == [
+        "2026-02",
+        "2026-01",
+        "2026-01",
+    ]
+
+    assert story.bill()["invoices"] == 0, "running again bills nothing twice"
+    clock.now = day(3)
+    story.bill()
+    assert printed(story.invoices("acme")[2])[2] == ("calls", "1", "0.13"), "the call at midnight"
+
+
+def test_a_late_event_changes_neither_the_invoice_nor_its_verification(
+    story: Story, clock: Clock
+) -> None:
+    story.customer("acme")
+    story.subscribe("acme", "usage", day(1))
+    clock.now = day(2)
+    story.call("acme", day(1, 5), day(1, 6))
+    story.bill()
+    [january] = story.invoices("acme")
+    story.call("acme", day(1, 7))
+    verification = story.post(f"/v1/invoices/{january['id']}/verify")
+    assert verification["is_equal"], verification
+    assert (verification["lines_checked"], verification["events_counted"]) == (1, 2)
+    path = f"/v1/invoices/{january['id']}/lines/1/events"
+    first = story.get(path, limit=1)
+    rest = story.get(path, limit=5, after=first["next"])
+    times = [event["occurred_at"] for event in first["results"] + rest["results"]]
+    assert [time[:10] for time in times] == ["2026-01-05", "2026-01-06"]
+    assert rest["next"] is None
+    assert story.invoices("acme") == [january]
+
+
+def test_a_start_inside_the_month_owes_the_days_that_are_left(story: Story, clock: Clock) -> None:
+    clock.now = day(1, 15)
+    story.customer("acme")
+    story.subscribe("acme", "pro", day(1, 15))
+    story.bill()
+    clock.now = day(2)
+    story.bill()
+    [opening, january] = story.invoices("acme")
+    assert printed(opening) == [("base", "1", "54.84")]
+    [step] = opening["lines"][0]["working"]
+    assert step["terms"] == {"whole": "100", "parts": "17", "of_parts": "31"}
+    assert step["sentence"].startswith("17 of 31 days of €100.00")
+    assert printed(january) == [
+        ("base", "1", "100.00"),
+        ("support", "1", "16.45"),
+        ("calls", "0", "0.00"),
+    ], "usage of nothing keeps its line"
+
+
+def test_midnight_is_the_customers(story: Story, clock: Clock) -> None:
+    """A month in Stockholm begins an hour before that of London."""
+    midnight = day(2) - timedelta(hours=1)
+    for key, timezone in (("sthlm", "Europe/Stockholm"), ("london", "Europe/London")):
+        story.customer(key, timezone=timezone)
+        story.subscribe(key, "usage", day(1) if key == "london" else day(1) - timedelta(hours=1))
+    clock.now = day(2)
+    for key in ("sthlm", "london"):
+        story.call(key, midnight - timedelta(microseconds=1), midnight)
+    story.bill()
+    assert printed(story.invoices("sthlm")[0]) == [("calls", "1", "0.13")]
+    assert printed(story.invoices("london")[0]) == [("calls", "2", "0.25")]
+
+
+def test_whoever_is_months_behind_is_brought_up_month_by_month(story: Story, clock: Clock) -> None:
+    for key in ("punctual", "late"):
+        story.customer(key)
+    story.subscribe("punctual", "pro", day(1, 10))
+    for month in (1, 2, 3):
+        clock.now = day(month, 20)
+        story.bill()
+        for key in ("punctual", "late"):
+            story.call(key, *[clock.now + timedelta(hours=n) for n in range(month)])
+    clock.now = day(4)
+    story.subscribe("late", "pro", day(1, 10))
+    run = story.bill()
+    assert (run["opened"], run["closed"]) == (1, 4)
+    late, punctual = story.invoices("late"), story.invoices("punctual")
+    assert [printed(invoice) for invoice in late] == [printed(invoice) for invoice in punctual]
+    assert [invoice["period"]["starts"][:10] for invoice in late] == [
+        "2026-01-10",
+        "2026-01-10",
+        "2026-02-01",
+        "2026-03-01",
+    ]
+
+
+def test_after_the_end_nothing_more_is_owed(story: Story, clock: Clock) -> None:
+    story.customer("acme")
+    story.subscribe("acme", "pro", day(1))
+    story.bill()
+    clock.now = day(1, 20)
+    story.post("/v1/subscriptions/acme/cancellation", {"at": "period_end"})
+    clock.now = day(4)
+    assert story.bill()["ended"] == 1
+    assert story.bill()["closed"] == 0
+    [_, last] = story.invoices("acme")
+    assert [price for price, _, _ in printed(last)] == ["support", "calls"]
+
+
+def test_an_end_inside_the_month_owes_the_days_until_then(story: Story, clock: Clock) -> None:
+    story.customer("acme")
+    story.subscribe("acme", "pro", day(1))
+    clock.now = day(1, 15, 12)
+    story.call("acme", day(1, 14), day(1, 15, 11))
+    story.post("/v1/subscriptions/acme/cancellation", {"at": "now"})
+    story.bill()
+    [_, last] = story.invoices("acme")
+    assert printed(last) == [("support", "1", "13.55"), ("calls", "2", "0.25")], "14 of 31 days"
+
+
+def test_prices_split_the_usage_of_one_meter(story: Story, clock: Clock) -> None:
+    small = {**CALLS, "key": "small", "match": {"model": "small"}}
+    large = {**CALLS, "key": "large", "match": {"model": "large"}}
+    story.plan("split", small, large, CALLS)
+    story.customer("acme")
+    story.subscribe("acme", "split", day(1))
+    clock.now = day(2)
+    for model, count in (("small", 3), ("large", 2), ("other", 1)):
+        story.call("acme", *[day(1, n + 1) for n in range(count)], model=model)
+    story.bill()
+    [january] = story.invoices("acme")
+    assert [(price, quantity) for price, quantity, _ in printed(january)] == [
+        ("small", "3"),
+        ("large", "2"),
+        ("calls", "6"),
+    ]
+    assert story.post(f"/v1/invoices/{january['id']}/verify")["is_equal"]
+    behind = story.get(f"/v1/invoices/{january['id']}/lines/2/events")["results"]
+    assert [event["properties"]["model"] for event in behind] == ["large", "large"]
+
+
+def test_drafts_are_looked_at_then_numbered(story: Story, clock: Clock) -> None:
+    for key in ("acme", "beta", "gamma"):
+        story.customer(key)
+        story.subscribe(key, "usage", day(1))
+    clock.now = day(2)
+    run = story.bill()
+    assert (run["invoices"], run["finalized"]) == (3, 0)
+    [beta] = story.invoices("beta")
+    assert (beta["status"], beta["number"]) == ("draft", None)
+    first = story.post(f"/v1/invoices/{beta['id']}/finalize")
+    assert (first["status"], first["number"]) == ("open", "INV-2026-000001")
+    assert story.post(f"/v1/invoices/{beta['id']}/finalize") == first, "once is for good"
+    assert story.post("/v1/finalizations")["finalized"] == 2
+    assert story.post("/v1/finalizations")["finalized"] == 0
+    numbers = {story.invoices(key)[0]["number"] for key in ("acme", "beta", "gamma")}
+    assert numbers == {f"INV-2026-00000{n}" for n in (1, 2, 3)}
+    assert story.get("/v1/invoices/INV-2026-000001")["id"] == beta["id"]
+    clock.now = day(3)
+    assert story.bill(finalize=True)["finalized"] == 3
+    opened = story.get("/v1/invoices", status="open", limit=4)
+    assert len(opened["results"]) == 4
+    assert len(story.get("/v1/invoices", status="open", after=opened["next"])["results"]) == 2
+
+
+def test_a_time_to_come_is_not_closed(story: Story) -> None:
+    problem = story.refused("/v1/billing-runs", {"until": day(2).isoformat()})
+    assert (problem["status"], problem["field"]) == (422, "until")
+    assert story.refused("/v1/billing-runs", {"until": "2026-01-01T00:00:00"})["field"] == "until"
+
+
+def test_what_is_not_there_is_said(story: Story) -> None:
+    assert story.refused("/v1/invoices/inv_none/verify", {})["code"] == "no_such_invoice"
+    assert story.refused("/v1/invoices/INV-2026-000009/finalize", {})["status"] == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "why"),
+    [
+        ("ALTER TABLE events DELETE WHERE id = 'e1'", "event_count", "an event is gone"),
+        (
+            "ALTER TABLE events UPDATE content = content + 1 WHERE id = 'e1'",
+            "checksum",
+            "an event is another one",
+        ),
+        (
+            "INSERT INTO events SELECT * REPLACE ('e9' AS id, 99 AS identity) FROM events "
+            "WHERE id = 'e1'",
+            "event_count",
+            "an event was slipped in at a position already counted",
+        ),
+    ],
+)
+def test_a_tampered_log_is_noticed(
+    story: Story, clock: Clock, columnar: Columnar, change: str, what: str, why: str
+) -> None:
+    story.customer("acme")
+    story.subscribe("acme", "usage", day(1))
+    clock.now = day(2)
+    story.call("acme", day(1, 5), day(1, 6))
+    story.bill()
+    [january] = story.invoices("acme")
+    with columnar.client() as client:
+        client.command(change, settings={"mutations_sync": 2})
+    verification = story.post(f"/v1/invoices/{january['id']}/verify")
+    assert not verification["is_equal"], why
+    assert what in {difference["what"] for difference in verification["differences"]}, why
+    assert {difference["line"] for difference in verification["differences"]} == {1}, why
+
+
+def crowd(story: Story, count: int) -> None:
+    """Customers with calls in January and a plan with every kind of price."""
+    for number in range(count):
+        key = f"c{number:03d}"
+        story.customer(key)
+        story.subscribe(key, "pro", day(1))
+        story.call(key, *[day(1, 2 + n) for n in range(number % 4)])
+
+
+def expect_a_crowd_billed_once(story: Story, count: int) -> None:
+    headers = story.get("/v1/invoices", limit=1000)["results"]
+    billed = [(one["customer"]["key"], one["occasion"]) for one in headers]
+    assert len(billed) == 2 * count
+    assert len(set(billed)) == 2 * count
+    for number in range(count):
+        [_, january] = story.invoices(f"c{number:03d}")
+        assert printed(january)[2][1] == str(number % 4)
+
+
+def test_runs_side_by_side_bill_each_period_once(story: Story, clock: Clock) -> None:
+    crowd(story, 30)
+    clock.now = day(2)
+    runs: list[Any] = []
+
+    def run() -> None:
+        done = close_due_periods(story.wiring, story.organization_id, chunk_size=4, finalizes=True)
+        runs.append(done)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sum(one.invoices for one in runs) == 60
+    assert sum(one.existed for one in runs) == 0
+    expect_a_crowd_billed_once(story, 30)
+    numbers = {one["number"] for one in story.get("/v1/invoices", limit=1000)["results"]}
+    assert numbers == {f"INV-2026-{place:06d}" for place in range(1, 61)}
+
+
+def test_closing_a_month_again_meets_the_same_invoice(story: Story, clock: Clock) -> None:
+    """Were a subscription put back by a month, its invoices would be there already."""
+    crowd(story, 5)
+    books, tenant = story.wiring.books, story.organization_id
+    with books.begin(tenant) as records:
+        before = records.subscriptions.page(after="", limit=99)
+    clock.now = day(2)
+    story.bill()
+    kept = [story.invoices(f"c{number:03d}") for number in range(5)]
+    with books.begin(tenant) as records:
+        records.subscriptions.replace_many(before)
+    run = story.bill()
+    assert (run["closed"], run["invoices"], run["existed"]) == (5, 0, 10)
+    assert [story.invoices(f"c{number:03d}") for number in range(5)] == kept
+
+
+class Failing:
+    """A usage store whose engine is gone at the third question."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._usage = wiring.usage
+        self._left = 2
+
+    def measure_spans(self, *arguments: Any, **options: Any) -> Any:
+        if not self._left:
+            raise Unavailable("event_store_unavailable", "The event store did not answer.")
+        self._left -= 1
+        return self._usage.measure_spans(*arguments, **options)
+
+
+def test_a_run_that_breaks_off_is_completed_by_the_next(story: Story, clock: Clock) -> None:
+    crowd(story, 12)
+    clock.now = day(2)
+    failing: Any = Failing(story.wiring)
+    broken = dataclasses.replace(story.wiring, usage=failing)
+    with pytest.raises(Unavailable):
+        close_due_periods(broken, story.organization_id, chunk_size=4)
+    kept = story.get("/v1/invoices", limit=1000)["results"]
+    assert len(kept) == 16, "two whole chunks, nothing of the third"
+    assert story.bill()["invoices"] == 8
+    expect_a_crowd_billed_once(story, 12)
+
+
+def test_one_that_cannot_be_closed_holds_up_no_other(story: Story, clock: Clock) -> None:
+    each: Answer = {"key": "fee", "name": "Fee", "meter": "calls", "rule": EACH_EVENT}
+    terms = {"key": "each", "name": "Each", "currency": "EUR", "prices": [each]}
+    with story.wiring.books.begin(story.organization_id) as records:  # no longer published
+        version = publish(convert(terms, PlanTerms), None, organization_id="", now=clock.now)
+        records.plans.add(version)
+    for key, plan in (("acme", "each"), ("beta", "usage")):
+        story.customer(key)
+        story.subscribe(key, plan, day(1))
+    clock.now = day(2)
+    run = story.bill()
+    assert [stuck["subscription_key"] for stuck in run["stuck"]] == ["acme"]
+    assert run["stuck"][0]["mend"]
+    assert len(story.invoices("beta")) == 1
+    assert story.invoices("acme") == []
