@@ -11,11 +11,15 @@ from tallybook.domain.catalog.plan import PlanTerms
 from tallybook.domain.catalog.price import Price
 from tallybook.domain.catalog.usage_need import Circumstances, Portion
 from tallybook.domain.catalog.working import RatedLine
+from tallybook.domain.invoicing.charges import Charge, rate_fee, rate_metered
 from tallybook.domain.kernel.decimals import bounded
 from tallybook.domain.kernel.errors import Invalid, Refusal
 from tallybook.domain.kernel.instants import Span, zone
 from tallybook.domain.kernel.money import Money, to_minor_units
+from tallybook.domain.rating.measurable import check_measurable
 from tallybook.domain.rating.rate import rate_usage
+from tallybook.services.find_customers import customer_of
+from tallybook.services.measure_charges import measure_charges, wanted_by
 from tallybook.services.ports import Wiring
 
 NO_USAGE = (Portion(Decimal(0)),)
@@ -50,9 +54,9 @@ def preview_price(
     """Rate `usage`, by price key, under `terms`; nothing is kept.
 
     A price of which no usage is named is rated at no usage, a fee at one; usage that does not say
-    when it was is of now. `Invalid` for terms that
-    could not be published, for a key that no price has, and for quantities that are no numbers.
-    Meters need not exist; the unit of one that does is used in the working's words.
+    when it was is of now. `Invalid` for terms that could not be published, for a key that no price
+    has, and for quantities that are no numbers. Meters need not exist; the unit of one that does is
+    used in the working's words.
     """
     terms.check()
     zone(timezone)
@@ -64,10 +68,50 @@ def preview_price(
     lines = []
     for price in terms.prices:
         portions = usage.get(price.key, NO_USAGE if price.meter else ONE_FEE)
-        rated = rate_usage(price, portions, circumstances)
         meter = meters.get(price.meter or "")
-        printed = to_minor_units(rated.amount, terms.currency)
-        lines.append(PreviewedLine(price, rated, printed, meter.unit if meter else ""))
+        rated = rate_usage(price, portions, circumstances)
+        lines.append(_line(terms, price, rated, meter.unit if meter else ""))
+    return _summed(terms, lines)
+
+
+def preview_usage(
+    wiring: Wiring, organization_id: str, terms: PlanTerms, *, customer: str, span: Span
+) -> Preview:
+    """Rate what a customer, by key or id, used within `span`; fees are those of one whole period.
+
+    The usage is that of this moment. The terms must be such as could be published: their meters are
+    there and can be split as the prices need.
+    """
+    terms.check()
+    with wiring.books.begin(organization_id) as records:
+        who = customer_of(records, customer)
+        meters = records.meters.by_keys(terms.meters)
+    terms.check_meters({key: meter.dimensions for key, meter in meters.items()})
+    check_measurable(terms.prices, meters)
+    as_of = wiring.event_log.position()
+    wanted = {
+        price.key: wanted_by(price, meters[price.meter], who, span)
+        for price in terms.prices
+        if price.meter is not None
+    }
+    sheet = measure_charges(wiring, organization_id, wanted.values(), as_of=as_of)
+    lines = []
+    for price in terms.prices:
+        charge = Charge(price=price, service_period=span)
+        if price.key in wanted:
+            of = wanted[price.key]
+            charged = rate_metered(charge, of.meter, who, sheet.of(of), as_of)
+        else:
+            charged = rate_fee(charge)
+        lines.append(_line(terms, price, charged.rated, charged.unit))
+    return _summed(terms, lines)
+
+
+def _line(terms: PlanTerms, price: Price, rated: RatedLine, unit: str) -> PreviewedLine:
+    return PreviewedLine(price, rated, to_minor_units(rated.amount, terms.currency), unit)
+
+
+def _summed(terms: PlanTerms, lines: Sequence[PreviewedLine]) -> Preview:
     total = sum((line.printed for line in lines), Money(0, terms.currency))
     return Preview(terms.currency, tuple(lines), total)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -19,10 +20,11 @@ from tallybook.domain.catalog.price import Price
 from tallybook.domain.catalog.usage_need import Portion
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.instants import Span, to_utc
 from tallybook.domain.kernel.money import to_major_units
 from tallybook.services.find_plans import compare_plan, find_plan, list_plans, list_versions
 from tallybook.services.ports import Wiring
-from tallybook.services.preview_price import Preview, PreviewedLine, preview_price
+from tallybook.services.preview_price import Preview, PreviewedLine, preview_price, preview_usage
 from tallybook.services.publish_plan import publish_plan
 
 PlanKey = Annotated[str, PathParameter(description="The plan's key.")]
@@ -112,7 +114,7 @@ class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     The prices are those of a published `plan` (its latest `version` unless named), or `prices` that
     are only thought of, with their `currency`. `quantities` gives a price's quantity by its key;
     `usage` gives it split, for prices that need that. What is not named is rated at no usage; a fee
-    at one.
+    at one. With `customer` the usage is what that customer used from `starts_at` to `ends_at`.
     """
 
     plan: str | None = None
@@ -121,6 +123,9 @@ class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     currency: str = ""
     quantities: dict[str, Decimal] = {}
     usage: dict[str, tuple[Portion, ...]] = {}
+    customer: str | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
     timezone: str = "UTC"
     locale: str = "en"
 
@@ -149,16 +154,18 @@ def create_price_preview(
     wiring: Wired, organization_id: OrganizationId, data: JSONBody[PreviewRequest]
 ) -> PreviewAnswer:
     """What these quantities would cost, with the working. Nothing is kept."""
-    usage: dict[str, tuple[Portion, ...]] = {
-        key: (Portion(quantity),) for key, quantity in data.quantities.items()
-    }
-    preview = preview_price(
-        wiring,
-        organization_id,
-        _terms(wiring, organization_id, data),
-        usage | data.usage,
-        timezone=data.timezone,
-    )
+    terms = _terms(wiring, organization_id, data)
+    if data.customer is not None:
+        preview = preview_usage(
+            wiring, organization_id, terms, customer=data.customer, span=_span(data)
+        )
+    else:
+        usage: dict[str, tuple[Portion, ...]] = {
+            key: (Portion(quantity),) for key, quantity in data.quantities.items()
+        }
+        preview = preview_price(
+            wiring, organization_id, terms, usage | data.usage, timezone=data.timezone
+        )
     lines = [_line(preview, line, data.locale) for line in preview.lines]
     return PreviewAnswer(preview.currency, to_major_units(preview.total), lines)
 
@@ -174,6 +181,33 @@ def _terms(wiring: Wiring, organization_id: str, data: PreviewRequest) -> PlanTe
     if data.plan is not None:
         return terms_of(find_plan(wiring, organization_id, data.plan, number=data.version))
     return PlanTerms(plan_key="preview", name="Preview", currency=data.currency, prices=data.prices)
+
+
+def _span(data: PreviewRequest) -> Span:
+    if data.quantities or data.usage:
+        raise Invalid(
+            "usage_twice",
+            "The usage is the customer's own, or it is sent.",
+            field="customer",
+            mend="Leave out either customer, or quantities and usage.",
+        )
+    if data.starts_at is None or data.ends_at is None:
+        raise Invalid(
+            "no_period",
+            "A customer's usage is that of a time.",
+            field="ends_at" if data.starts_at else "starts_at",
+            mend="Send starts_at and ends_at.",
+        )
+    starts_at = to_utc(data.starts_at, field="starts_at")
+    ends_at = to_utc(data.ends_at, field="ends_at")
+    if ends_at <= starts_at:
+        raise Invalid(
+            "period_backwards",
+            "The time ends before it begins.",
+            field="ends_at",
+            mend="Send an ends_at that is later than starts_at.",
+        )
+    return Span(starts_at, ends_at)
 
 
 def _line(preview: Preview, line: PreviewedLine, locale: str) -> PreviewedPrice:
