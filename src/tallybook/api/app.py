@@ -22,9 +22,11 @@ from tallybook.api.routes import (
     health,
     invoices,
     keys,
+    meters,
     organizations,
     plans,
     subscriptions,
+    usage,
 )
 from tallybook.api.security import AnyRequest, Gate, caller_of, organization_id_of
 from tallybook.services.ports import Wiring
@@ -37,6 +39,8 @@ ROUTERS = (
     organizations.router,
     console.router,
     keys.router,
+    meters.router,
+    usage.router,
     customers.router,
     plans.router,
     subscriptions.router,

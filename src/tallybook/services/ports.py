@@ -7,6 +7,7 @@ reached inside one transaction of one organization; events live in ClickHouse.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +16,12 @@ from typing import Protocol
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.customers.organization import ApiKey, Organization
-from tallybook.domain.events.event import StoredEvent
+from tallybook.domain.events.event import EventQuery, SentEvent, StoredEvent, Verdict
 from tallybook.domain.invoicing.invoice import (
     Invoice,
     InvoiceHeader,
     InvoiceStatus,
     LineItem,
-    UsageProof,
 )
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
@@ -44,13 +44,16 @@ class CustomerRecords(Protocol):
 
 
 class MeterRecords(Protocol):
-    """Meters of the transaction's organization."""
+    """Meters of the transaction's organization; by key, always the latest version."""
 
-    def add(self, meter: Meter) -> None: ...
+    def add(self, meter: Meter) -> None:
+        """Keep a new version; `Conflicting` if its key has that one."""
+
     def by_key(self, key: str) -> Meter | None: ...
     def by_id(self, meter_id: str) -> Meter | None: ...
     def by_keys(self, keys: Iterable[str]) -> Mapping[str, Meter]: ...
-    def page(self, *, after: str, limit: int) -> list[Meter]: ...
+    def page(self, *, after: str, limit: int) -> list[Meter]:
+        """Meters in key order, those after key `after`."""
 
 
 class PlanRecords(Protocol):
@@ -172,6 +175,16 @@ class CustomerSpan(Protocol):
     def span(self) -> Span: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Of the events of a meter's type: how many count and how many do not, and some of each."""
+
+    counted: int
+    not_counted: int
+    counted_events: list[StoredEvent]
+    other_events: list[StoredEvent]
+
+
 class UsageStore(Protocol):
     """Quantities, counted from the events up to a position."""
 
@@ -189,16 +202,48 @@ class UsageStore(Protocol):
     ) -> list[Usage]:
         """Usage of many customers, each over its own span, by one query to the event store."""
 
+    def customers(
+        self, organization_id: str, meter: Meter, query: UsageQuery, *, after: str, limit: int
+    ) -> list[str]:
+        """Customers with events that may count, in key order, those after `after`."""
+
     def events_behind(
         self,
         organization_id: str,
         meter: Meter,
-        proof: UsageProof,
+        query: UsageQuery,
         *,
         after: str = "",
         limit: int = 100,
     ) -> tuple[list[StoredEvent], str]:
-        """The very events that were counted, by time and position; and where to go on, or ""."""
+        """The very events that were counted, by time and position; and where to go on, or "".
+
+        Their number and checksum are the evidence that `measure` answers for the same query.
+        """
+
+    def inspect(
+        self, organization_id: str, meter: Meter, query: UsageQuery, *, limit: int
+    ) -> Inspection:
+        """How many events of the meter's type count and do not, and the last to arrive of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """Why an event was not appended: a duplicate, or a conflict in the field named."""
+
+    verdict: Verdict
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of events appended together; those not in `exceptions` are in the log.
+
+    `position` is an as-of that includes them. `exceptions` are by their number among those sent.
+    """
+
+    position: int
+    exceptions: Mapping[int, NotTaken]
 
 
 class EventLog(Protocol):
@@ -206,6 +251,29 @@ class EventLog(Protocol):
 
     def position(self) -> int:
         """The as-of of now: no event will ever appear at or below it that is not there yet."""
+
+    def append(
+        self,
+        organization_id: str,
+        events: Sequence[SentEvent],
+        texts: Sequence[bytes],
+        *,
+        received_at: datetime,
+    ) -> Future[Appended]:
+        """Take these events, `texts` being their canonical texts. At once with others'.
+
+        When the future is done they are on disk, deduplicated and in every later query. It fails
+        with `Unavailable` if that cannot be said of all: sent again, each still counts once.
+        `Unavailable` at once when too much is waiting.
+        """
+
+    def find(
+        self, organization_id: str, wanted: EventQuery, *, before: int | None, limit: int
+    ) -> list[StoredEvent]:
+        """Events, the last to arrive first, those at positions before `before`."""
+
+    def close(self) -> None:
+        """Take no more, and finish what is waiting."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tallybook.domain.events.event import StoredEvent
 from tallybook.domain.invoicing.invoice import Invoice, InvoiceHeader, InvoiceStatus
 from tallybook.domain.kernel.errors import Missing
+from tallybook.domain.metering.meter import UsageQuery
 from tallybook.services.ports import Records, Wiring
 
 
@@ -61,7 +62,13 @@ def list_line_events(
             return [], ""
         meter = records.meters.by_id(line.proof.meter_id)
     assert meter is not None, "a meter that was billed is never deleted"
-    return wiring.usage.events_behind(organization_id, meter, line.proof, after=after, limit=limit)
+    query = UsageQuery(
+        span=line.proof.span,
+        as_of=line.proof.evidence.as_of,
+        customers=(line.proof.customer_key,),
+        match=line.proof.match,
+    )
+    return wiring.usage.events_behind(organization_id, meter, query, after=after, limit=limit)
 
 
 def found(records: Records, invoice_id: str) -> Invoice:

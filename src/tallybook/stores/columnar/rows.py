@@ -97,9 +97,13 @@ class Rows:
             found.append(self._is_one_of(scope.customers))
         for name, value in scope.match.items():
             found.append(f"{text_sql(parse_path(name), bind)} = {bind.text(value)}")
-        if scope.meter.filter:
-            found.append(expression_sql(checked(scope.meter.filter, Kind.TRUTH), bind))
-        return found
+        return found + self.filters(scope.meter.filter)
+
+    def filters(self, expression: str) -> list[str]:
+        """What a filter demands of an event."""
+        if not expression:
+            return []
+        return [expression_sql(checked(expression, Kind.TRUTH), self.parameters)]
 
     def values(self) -> dict[str, str]:
         """What the aggregation reads of an event, by name; NULL where it cannot be read."""

@@ -7,14 +7,15 @@ from decimal import Decimal
 from itertools import repeat
 from typing import Any
 
+import msgspec
+
 from tallybook.domain.events.event import StoredEvent
-from tallybook.domain.invoicing.invoice import UsageProof
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span, zone
 from tallybook.domain.metering.meter import Evidence, Meter, Usage, UsageQuery
 from tallybook.domain.metering.settle import settled_quantity
 from tallybook.domain.metering.windows import checked_window, cut
-from tallybook.services.ports import CustomerSpan
+from tallybook.services.ports import CustomerSpan, Inspection
 from tallybook.stores.columnar.aggregations.registered import PLANS
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.parameters import from_microseconds, microseconds
@@ -37,23 +38,7 @@ class ColumnarUsage:
         """Usage by customer, then dimensions, then window. No row where nothing was counted."""
         if query.customers == () or query.span.starts == query.span.ends:
             return []
-        boundaries = (
-            cut(query.span, checked_window(query.window), zone(query.timezone))
-            if query.window is not None
-            else ()
-        )
-        return self._measured(
-            Scope(
-                organization_id=organization_id,
-                meter=meter,
-                span=query.span,
-                as_of=query.as_of,
-                customers=query.customers,
-                boundaries=boundaries,
-                group_by=query.group_by,
-                match=query.match,
-            )
-        )
+        return self._measured(_scope(organization_id, meter, query))
 
     def measure_spans(
         self,
@@ -84,38 +69,62 @@ class ColumnarUsage:
             )
         )
 
+    def customers(
+        self, organization_id: str, meter: Meter, query: UsageQuery, *, after: str, limit: int
+    ) -> list[str]:
+        """Customers with events that may count, in key order, those after `after`."""
+        rows = Rows(_scope(organization_id, meter, query))
+        where = [*rows.conditions(span=query.span), f"customer > {rows.parameters.text(after)}"]
+        columns = self._columns(
+            f"SELECT customer FROM events WHERE {' AND '.join(where)} GROUP BY customer "
+            f"ORDER BY customer LIMIT {rows.parameters.whole(limit)}",
+            rows,
+        )
+        return list(columns[0]) if columns else []
+
     def events_behind(
         self,
         organization_id: str,
         meter: Meter,
-        proof: UsageProof,
+        query: UsageQuery,
         *,
         after: str = "",
         limit: int = 100,
     ) -> tuple[list[StoredEvent], str]:
         """The very events that were counted, by time and position; and where to go on, or ""."""
-        scope = Scope(
-            organization_id=organization_id,
-            meter=meter,
-            span=proof.span,
-            as_of=proof.evidence.as_of,
-            customers=(proof.customer_key,),
-            match=proof.match,
-        )
-        rows = Rows(scope)
+        rows = Rows(_scope(organization_id, meter, query))
         plan = _plan(rows)
         if plan.positions:
             counted = f"SELECT arrayJoin({plan.positions}) FROM ({plan.source})"
-            where = [*rows.conditions(span=scope.span, looks_back=True), f"position IN ({counted})"]
+            where = [*rows.conditions(span=query.span, looks_back=True), f"position IN ({counted})"]
         else:
-            where = rows.conditions(span=scope.span) + rows.readable(rows.values())
+            where = rows.conditions(span=query.span) + rows.readable(rows.values())
         if after:
             where.append(_is_after(after, rows))
-        found = self._events(where, rows, limit=limit + 1)
+        found = self._events(where, rows, order="occurred_at, position", limit=limit + 1)
         if len(found) <= limit:
             return found, ""
         last = found[limit - 1]
         return found[:limit], f"{microseconds(last.occurred_at)}.{last.position}"
+
+    def inspect(
+        self, organization_id: str, meter: Meter, query: UsageQuery, *, limit: int
+    ) -> Inspection:
+        """How many events of the meter's type count and do not, and the last to arrive of each."""
+        every = msgspec.structs.replace(meter, filter="")
+        rows = Rows(_scope(organization_id, every, query))
+        where = rows.conditions(span=query.span)
+        counts = " AND ".join(("true", *rows.filters(meter.filter), *rows.readable(rows.values())))
+        counts = f"ifNull({counts}, false)"
+        columns = self._columns(
+            f"SELECT countIf({counts}), count() FROM events WHERE {' AND '.join(where)}", rows
+        )
+        counted, of_type = columns[0][0], columns[1][0]
+        samples = [
+            self._events([*where, verdict], rows, order="position DESC", limit=limit)
+            for verdict in (counts, f"NOT {counts}")
+        ]
+        return Inspection(counted, of_type - counted, *samples)
 
     def _measured(self, scope: Scope) -> list[Usage]:
         rows = Rows(scope)
@@ -135,13 +144,33 @@ class ColumnarUsage:
             columns: Sequence[Sequence[Any]] = result.result_columns
             return columns
 
-    def _events(self, where: Sequence[str], rows: Rows, *, limit: int) -> list[StoredEvent]:
+    def _events(
+        self, where: Sequence[str], rows: Rows, *, order: str, limit: int
+    ) -> list[StoredEvent]:
         statement = (
             f"SELECT {_EVENT} FROM events WHERE {' AND '.join(where)} "
-            f"ORDER BY occurred_at, position LIMIT {rows.parameters.whole(limit)}"
+            f"ORDER BY {order} LIMIT {rows.parameters.whole(limit)}"
         )
         columns = self._columns(statement, rows)
         return [_stored(row) for row in zip(*columns, strict=True)]
+
+
+def _scope(organization_id: str, meter: Meter, query: UsageQuery) -> Scope:
+    boundaries = (
+        cut(query.span, checked_window(query.window), zone(query.timezone))
+        if query.window is not None
+        else ()
+    )
+    return Scope(
+        organization_id=organization_id,
+        meter=meter,
+        span=query.span,
+        as_of=query.as_of,
+        customers=query.customers,
+        boundaries=boundaries,
+        group_by=query.group_by,
+        match=query.match,
+    )
 
 
 def _plan(rows: Rows) -> Plan:

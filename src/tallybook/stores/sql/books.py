@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
 
 import sqlalchemy as sa
 
 from tallybook.stores.sql.customers import SqlCustomers
 from tallybook.stores.sql.database import refusing_outages
 from tallybook.stores.sql.invoices import SqlInvoices
+from tallybook.stores.sql.meters import SqlMeters
 from tallybook.stores.sql.plans import SqlPlans
 from tallybook.stores.sql.subscriptions import SqlSubscriptions
-
-for _room in ("meters",):
-    with suppress(ModuleNotFoundError):
-        importlib.import_module(f"tallybook.stores.sql.{_room}")
 
 
 class SqlRecords:
@@ -28,17 +23,13 @@ class SqlRecords:
         self.connection = connection
         self.organization_id = organization_id
 
-    def _room(self, room: str, name: str) -> Any:
-        module = importlib.import_module(f"tallybook.stores.sql.{room}")
-        return getattr(module, name)(self.connection, self.organization_id)
-
     @cached_property
     def customers(self) -> SqlCustomers:
         return SqlCustomers(self.connection, self.organization_id)
 
     @cached_property
-    def meters(self) -> Any:
-        return self._room("meters", "SqlMeters")
+    def meters(self) -> SqlMeters:
+        return SqlMeters(self.connection, self.organization_id)
 
     @cached_property
     def plans(self) -> SqlPlans:

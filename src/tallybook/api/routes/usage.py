@@ -1,0 +1,221 @@
+"""Usage: measured, and walked back to its events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from litestar import Router, get
+from litestar.params import QueryParameter
+
+from tallybook.api.injected import OrganizationId, Wired
+from tallybook.api.pages import After
+from tallybook.api.security import requires
+from tallybook.domain.customers.organization import Scope
+from tallybook.domain.events.event import StoredEvent
+from tallybook.domain.kernel.decimals import plain
+from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.instants import parse_instant
+from tallybook.domain.metering.meter import Usage
+from tallybook.services.measure_usage import UsageQuestion, list_counted_events, measure_usage
+
+MeterKey = Annotated[str, QueryParameter(description="The meter's key.")]
+Customers = Annotated[
+    list[str] | None, QueryParameter(name="customer", description="Customers' keys; all if none.")
+]
+Period = Annotated[
+    str, QueryParameter(description="A year, month, day or week: 2026, 2026-03, 2026-W14.")
+]
+From = Annotated[str, QueryParameter(name="from", description="The start of the span, RFC 3339.")]
+To = Annotated[
+    str, QueryParameter(name="to", description="The end of the span, itself not part of it.")
+]
+Timezone = Annotated[
+    str, QueryParameter(description="The zone by whose clocks periods and windows are cut.")
+]
+Match = Annotated[
+    list[str] | None,
+    QueryParameter(
+        description="Only events with this value of a dimension, as `dimension:value`; "
+        "an empty value keeps those without."
+    ),
+]
+AsOf = Annotated[
+    int | None,
+    QueryParameter(ge=0, description="The position in the log up to which to count; else now."),
+]
+
+
+class UsageRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A quantity, and its evidence: how many events were counted and their checksum.
+
+    `dimensions` has a value for each dimension that was grouped by, "" for events without it.
+    """
+
+    customer: str
+    starts: datetime = msgspec.field(name="from")
+    ends: datetime = msgspec.field(name="to")
+    dimensions: dict[str, str]
+    quantity: str
+    event_count: int
+    checksum: str
+
+
+class UsageAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Usage by customer, then dimensions, then window. Nothing used is no row.
+
+    Asked again with this `as_of`, the answer is the same for ever.
+    """
+
+    meter: str
+    meter_id: str
+    unit: str
+    starts: datetime = msgspec.field(name="from")
+    ends: datetime = msgspec.field(name="to")
+    window: str | None
+    timezone: str
+    as_of: int
+    results: list[UsageRow]
+    next: str | None
+
+
+class EventsAnswer(msgspec.Struct, frozen=True):
+    """Events that were counted, by time and position."""
+
+    as_of: int
+    results: list[StoredEvent]
+    next: str | None
+
+
+@get("/v1/usage", guards=[requires(Scope.READ)], sync_to_thread=True)
+def read_usage(
+    wiring: Wired,
+    organization_id: OrganizationId,
+    *,
+    meter: MeterKey,
+    customers: Customers = None,
+    period: Period = "",
+    starts: From = "",
+    ends: To = "",
+    window: Annotated[
+        str | None,
+        QueryParameter(description="Cut the span into minute, hour, day, week or month."),
+    ] = None,
+    timezone: Timezone = "UTC",
+    group_by: Annotated[
+        list[str] | None, QueryParameter(description="Dimensions of the meter to split by.")
+    ] = None,
+    match: Match = None,
+    as_of: AsOf = None,
+    limit: Annotated[
+        int, QueryParameter(ge=1, le=100_000, description="How many customers at most.")
+    ] = 1000,
+    after: After = "",
+) -> UsageAnswer:
+    """Measure usage of one, several or all customers over a span of time.
+
+    Events acknowledged before the request are counted. Where no customer is named, all are
+    answered, `limit` at a time.
+    """
+    question = UsageQuestion(
+        meter=meter,
+        customers=tuple(customers) if customers else None,
+        starts=parse_instant(starts, field="from") if starts else None,
+        ends=parse_instant(ends, field="to") if ends else None,
+        period=period,
+        window=window,
+        timezone=timezone,
+        group_by=_names(group_by),
+        match=_matches(match),
+        as_of=as_of,
+    )
+    found = measure_usage(wiring, organization_id, question, after=after, limit=limit)
+    return UsageAnswer(
+        meter=found.meter.key,
+        meter_id=found.meter.id,
+        unit=found.meter.unit,
+        starts=found.query.span.starts,
+        ends=found.query.span.ends,
+        window=window,
+        timezone=timezone,
+        as_of=found.query.as_of,
+        results=[answer_row(row) for row in found.usage],
+        next=found.next or None,
+    )
+
+
+@get("/v1/usage/events", guards=[requires(Scope.READ)], sync_to_thread=True)
+def read_usage_events(
+    wiring: Wired,
+    organization_id: OrganizationId,
+    *,
+    meter: MeterKey,
+    customers: Customers = None,
+    period: Period = "",
+    starts: From = "",
+    ends: To = "",
+    timezone: Timezone = "UTC",
+    match: Match = None,
+    as_of: AsOf = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000, description="How many at most.")] = 100,
+    after: After = "",
+) -> EventsAnswer:
+    """Page through the very events that a quantity was counted from.
+
+    Asked with the customer, span, `match` and `as_of` of a row of usage, there are exactly its
+    `event_count` of them.
+    """
+    question = UsageQuestion(
+        meter=meter,
+        customers=tuple(customers) if customers else None,
+        starts=parse_instant(starts, field="from") if starts else None,
+        ends=parse_instant(ends, field="to") if ends else None,
+        period=period,
+        timezone=timezone,
+        match=_matches(match),
+        as_of=as_of,
+    )
+    found = list_counted_events(wiring, organization_id, question, after=after, limit=limit)
+    return EventsAnswer(
+        as_of=found.query.as_of,
+        results=found.events,
+        next=found.next or None,
+    )
+
+
+def answer_row(usage: Usage) -> UsageRow:
+    """Usage as it is answered."""
+    return UsageRow(
+        customer=usage.customer,
+        starts=usage.span.starts,
+        ends=usage.span.ends,
+        dimensions=usage.dimensions,
+        quantity=plain(usage.quantity),
+        event_count=usage.evidence.event_count,
+        checksum=f"{usage.evidence.checksum:016x}",
+    )
+
+
+def _names(group_by: Sequence[str] | None) -> tuple[str, ...]:
+    """Names sent one by one or, as is shorter, with commas between them."""
+    return tuple(name for sent in group_by or () for name in sent.split(",") if name)
+
+
+def _matches(match: Sequence[str] | None) -> dict[str, str]:
+    found = {}
+    for sent in match or ():
+        name, colon, value = sent.partition(":")
+        if not colon:
+            raise Invalid(
+                "bad_match",
+                f"{sent[:60]!r} does not say which value of which dimension.",
+                field="match",
+                mend="Send dimension:value, such as region:eu.",
+            )
+        found[name] = value
+    return found
+
+
+router = Router(path="/", route_handlers=[read_usage, read_usage_events], tags=["Usage"])

@@ -1,0 +1,129 @@
+"""Answer what was used, and show the events behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from tallybook.domain.events.event import StoredEvent
+from tallybook.domain.kernel.calendar import checked_timezone
+from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.instants import Span, to_utc, zone
+from tallybook.domain.metering.definition import check_query
+from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
+from tallybook.domain.metering.windows import named_period
+from tallybook.services.find_meters import found_meter
+from tallybook.services.ports import Wiring
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageQuestion:
+    """Which usage is asked for: a named `period` or a start and an end; `as_of` None means now."""
+
+    meter: str
+    customers: tuple[str, ...] | None = None
+    starts: datetime | None = None
+    ends: datetime | None = None
+    period: str = ""
+    window: str | None = None
+    timezone: str = "UTC"
+    group_by: tuple[str, ...] = ()
+    match: dict[str, str]
+    as_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageAnswered:
+    """What was measured by which meter for which query, and the customer to go on after, or ""."""
+
+    meter: Meter
+    query: UsageQuery
+    usage: list[Usage]
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventsAnswered:
+    """Events that were counted, for which query; and the cursor to go on after, or ""."""
+
+    query: UsageQuery
+    events: list[StoredEvent]
+    next: str
+
+
+def measure_usage(
+    wiring: Wiring, organization_id: str, question: UsageQuestion, *, after: str = "", limit: int
+) -> UsageAnswered:
+    """Usage of one, some or, where none is named, all customers, at most `limit` of them at once.
+
+    The answer names its as-of: asked again with it, the same question has the same answer for ever.
+    """
+    meter, query = _read(wiring, organization_id, question)
+    if query.customers is not None:
+        return UsageAnswered(meter, query, wiring.usage.measure(organization_id, meter, query), "")
+    customers = wiring.usage.customers(organization_id, meter, query, after=after, limit=limit + 1)
+    page = msgspec.structs.replace(query, customers=tuple(customers[:limit]))
+    usage = wiring.usage.measure(organization_id, meter, page)
+    return UsageAnswered(meter, query, usage, customers[limit - 1] if customers[limit:] else "")
+
+
+def list_counted_events(
+    wiring: Wiring, organization_id: str, question: UsageQuestion, *, after: str, limit: int
+) -> EventsAnswered:
+    """The very events that the question's usage was counted from, by time and position."""
+    meter, query = _read(wiring, organization_id, question)
+    events, next_ = wiring.usage.events_behind(
+        organization_id, meter, query, after=after, limit=limit
+    )
+    return EventsAnswered(query, events, next_)
+
+
+def _read(
+    wiring: Wiring, organization_id: str, question: UsageQuestion
+) -> tuple[Meter, UsageQuery]:
+    with wiring.books.begin(organization_id) as records:
+        meter = found_meter(records, question.meter, field="meter")
+    position = wiring.event_log.position()
+    if question.as_of is not None and question.as_of > position:
+        raise Invalid(
+            "as_of_ahead",
+            f"Position {question.as_of} is not reached: the log is at {position}.",
+            field="as_of",
+            mend="Send the as_of of an earlier answer, or none for what is known now.",
+        )
+    query = UsageQuery(
+        span=asked_span(question.period, question.starts, question.ends, question.timezone),
+        as_of=position if question.as_of is None else question.as_of,
+        customers=question.customers,
+        window=question.window,
+        timezone=question.timezone,
+        group_by=question.group_by,
+        match=question.match,
+    )
+    check_query(meter, query)
+    return meter, query
+
+
+def asked_span(period: str, starts: datetime | None, ends: datetime | None, timezone: str) -> Span:
+    """The span of a named period, or from a start to an end; `Invalid` for both or for half."""
+    checked_timezone(timezone)
+    if period and starts is None and ends is None:
+        return named_period(period, zone(timezone))
+    if period or starts is None or ends is None:
+        raise Invalid(
+            "no_span",
+            "It is not told which time is asked about.",
+            field="period" if period else "from" if starts is None else "to",
+            mend="Send either period, such as 2026-03, or from and to.",
+        )
+    first, last = to_utc(starts, field="from"), to_utc(ends, field="to")
+    if first >= last:
+        raise Invalid(
+            "empty_span",
+            "The span ends before it begins.",
+            field="to",
+            mend="Send a `to` that is later than `from`; it is not part of the span itself.",
+        )
+    return Span(first, last)

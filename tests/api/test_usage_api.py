@@ -1,0 +1,163 @@
+"""Usage over HTTP: one, some or all customers, cut, split, narrowed, the same for ever by as-of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from event_rows import EventRows, event
+
+Client = TestClient[Litestar]
+
+
+@pytest.fixture
+def usage(metering_api: Client, event_rows: EventRows) -> Client:
+    """A meter of tokens by model, and a March of three customers."""
+    meter = {
+        "key": "tokens",
+        "name": "Tokens",
+        "event_type": "call",
+        "aggregation": {"type": "sum", "value": "tokens"},
+        "dimensions": ["model"],
+        "unit": "token",
+    }
+    assert metering_api.post("/v1/meters", json=meter).is_success
+    event_rows.keep(
+        event(f"2026-03-{day:02d}T{day % 24:02d}:30:00Z", properties, customer=customer)
+        for customer, days in (("ann", 31), ("bob", 10), ("cid", 1))
+        for day in range(1, days + 1)
+        for properties in ({"tokens": day, "model": "large"}, {"tokens": "0.5"})
+    )
+    event_rows.keep([event("2026-03-01T00:00:00Z", {"tokens": 7}, customer="dan", type_="other")])
+    return metering_api
+
+
+def ask(client: Client, **query: Any) -> Any:
+    answered = client.get("/v1/usage", params={"meter": "tokens", "period": "2026-03"} | query)
+    assert answered.status_code == 200, answered.text
+    return answered.json()
+
+
+def quantities(answer: Any) -> list[tuple[str, str]]:
+    return [(row["customer"], row["quantity"]) for row in answer["results"]]
+
+
+def test_all_customers_are_answered_a_page_at_a_time(usage: Client) -> None:
+    whole = ask(usage)
+    assert quantities(whole) == [("ann", "511.5"), ("bob", "60"), ("cid", "1.5")]
+    assert (whole["meter"], whole["unit"], whole["next"]) == ("tokens", "token", None)
+    first = ask(usage, limit=2)
+    assert first["results"] == whole["results"][:2]
+    rest = ask(usage, limit=2, after=first["next"], as_of=first["as_of"])
+    assert (rest["results"], rest["next"]) == (whole["results"][2:], None)
+
+
+def test_one_or_several_customers_are_asked_by_name(usage: Client) -> None:
+    assert quantities(ask(usage, customer="bob")) == [("bob", "60")]
+    assert quantities(ask(usage, customer=["cid", "bob"])) == [("bob", "60"), ("cid", "1.5")]
+    assert ask(usage, customer="nobody")["results"] == []
+
+
+def test_usage_is_cut_by_a_local_clock_and_split_by_a_dimension(usage: Client) -> None:
+    answer = ask(
+        usage, customer="ann", window="week", timezone="Europe/Stockholm", group_by="model"
+    )
+    told = [(row["from"], row["dimensions"]["model"], row["quantity"]) for row in answer["results"]]
+    assert told[:3] == [
+        ("2026-02-28T23:00:00Z", "", "0.5"),
+        ("2026-03-01T23:00:00Z", "", "3.5"),
+        ("2026-03-08T23:00:00Z", "", "3.5"),
+    ], "1 March is a Sunday; the period begins at midnight in Stockholm"
+    assert told[5:8] == [
+        ("2026-03-29T22:00:00Z", "", "1"),
+        ("2026-02-28T23:00:00Z", "large", "1"),
+        ("2026-03-01T23:00:00Z", "large", "35"),
+    ], "summer time begins on 29 March"
+
+
+def test_match_keeps_one_value_of_a_dimension(usage: Client) -> None:
+    assert quantities(ask(usage, match="model:large", customer="cid")) == [("cid", "1")]
+    assert quantities(ask(usage, match="model:", customer="cid")) == [("cid", "0.5")]
+    assert ask(usage, match="model:small")["results"] == []
+
+
+def test_a_figure_with_an_as_of_stays(usage: Client, event_rows: EventRows) -> None:
+    before = ask(usage)
+    event_rows.keep([event("2026-03-05T00:00:00Z", {"tokens": 1000}, customer="ann")])
+    assert quantities(ask(usage))[0] == ("ann", "1511.5"), "usage is live"
+    assert ask(usage, as_of=before["as_of"]) == before, "and with its as-of the same for ever"
+
+
+def test_the_events_behind_a_row_are_paged(usage: Client) -> None:
+    row = ask(usage, customer="ann")["results"][0]
+    query = {"meter": "tokens", "customer": "ann", "from": row["from"], "to": row["to"]}
+    seen: list[Any] = []
+    after: str | None = ""
+    while after is not None:
+        page = usage.get("/v1/usage/events", params=query | {"limit": 25, "after": after}).json()
+        seen += page["results"]
+        after = page["next"]
+    assert len(seen) == row["event_count"] == 62
+    assert len({each["position"] for each in seen}) == 62
+    assert seen == sorted(seen, key=lambda each: (each["occurred_at"], each["position"]))
+    assert seen[0]["properties"] == {"tokens": "1", "model": "large"}
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code", "field", "why"),
+    [
+        ({"meter": "no"}, 404, "no_such_meter", "meter", "there is none"),
+        ({"period": ""}, 422, "no_span", "from", "which time"),
+        ({"period": "", "from": "2026-03-01T00:00:00Z"}, 422, "no_span", "to", "half a span"),
+        ({"from": "2026-03-01T00:00:00Z"}, 422, "no_span", "period", "two spans"),
+        ({"period": "2026-13"}, 422, "unknown_period", "period", "no such month"),
+        ({"period": "March"}, 422, "unknown_period", "period", "not a name of ours"),
+        (
+            {"period": "", "from": "2026-03-01T00:00:00", "to": "2026-04-01T00:00:00Z"},
+            422,
+            "time_without_zone",
+            "from",
+            "could mean 26 hours",
+        ),
+        (
+            {"period": "", "from": "2026-04-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"},
+            422,
+            "empty_span",
+            "to",
+            "no time at all",
+        ),
+        ({"timezone": "Mars/Base"}, 422, "unknown_timezone", "timezone", "no such zone"),
+        ({"window": "second"}, 422, "unknown_window", "window", "no such size"),
+        ({"period": "2026", "window": "minute"}, 422, "too_many_windows", "window", "525,600"),
+        ({"group_by": "region"}, 422, "unknown_dimension", "group_by", "not of this meter"),
+        ({"group_by": "model,model"}, 422, "dimension_twice", "group_by", "once is enough"),
+        ({"match": "region:eu"}, 422, "unknown_dimension", "match", "not of this meter"),
+        ({"match": "model"}, 422, "bad_match", "match", "which value"),
+        ({"as_of": 10**6}, 422, "as_of_ahead", "as_of", "nobody knows that yet"),
+        ({"as_of": "soon"}, 422, "wrong_value", "as_of", "a position is a number"),
+        ({"limit": 0}, 422, "wrong_value", "limit", "nothing asked for"),
+    ],
+)
+def test_questions_without_an_answer_are_refused(
+    usage: Client, query: dict[str, Any], status: int, code: str, field: str, why: str
+) -> None:
+    asked = {"meter": "tokens", "period": "2026-03"} | query
+    refused = usage.get("/v1/usage", params={k: v for k, v in asked.items() if v != ""})
+    assert refused.status_code == status, (refused.text, why)
+    assert (refused.json()["code"], refused.json()["field"]) == (code, field), why
+    assert refused.json()["mend"], why
+
+
+def test_a_made_up_cursor_is_refused(usage: Client) -> None:
+    query = {"meter": "tokens", "period": "2026-03", "after": "1; SELECT 1"}
+    assert usage.get("/v1/usage/events", params=query).json()["code"] == "bad_cursor"
+
+
+def test_another_organization_has_no_part_in_it(usage: Client, event_rows: EventRows) -> None:
+    before = ask(usage)
+    twin = event("2026-03-05T00:00:00Z", {"tokens": 1000}, customer="ann")
+    event_rows.keep([twin], organization_id="org_other")
+    assert ask(usage)["results"] == before["results"]
