@@ -94,7 +94,8 @@ class EventRows:
         wanted = set(positions)
         with self.columnar.client() as client:
             rows = client.query("SELECT position, content FROM events").result_rows
-        return sum(content for position, content in rows if position in wanted) % 2**64
+        total: int = sum(content for position, content in rows if position in wanted)
+        return total % 2**64
 
 
 __all__ = ["ORGANIZATION", "EventRows", "event", "microseconds"]
