@@ -13,12 +13,12 @@ from tallybook.domain.catalog.usage_need import Circumstances, Portion
 from tallybook.domain.catalog.working import RatedLine
 from tallybook.domain.invoicing.charges import Charge, rate_fee, rate_metered
 from tallybook.domain.kernel.decimals import bounded
-from tallybook.domain.kernel.errors import Invalid, Refusal
+from tallybook.domain.kernel.errors import Invalid, Missing, Refusal
 from tallybook.domain.kernel.instants import Span, zone
 from tallybook.domain.kernel.money import Money, to_minor_units
 from tallybook.domain.rating.measurable import check_measurable
 from tallybook.domain.rating.rate import rate_usage
-from tallybook.services.find_customers import customer_of
+from tallybook.services.find_customers import customer_of, no_such_customer
 from tallybook.services.measure_charges import measure_charges, wanted_by
 from tallybook.services.ports import Wiring
 
@@ -84,7 +84,10 @@ def preview_usage(
     """
     terms.check()
     with wiring.books.begin(organization_id) as records:
-        who = customer_of(records, customer)
+        try:
+            who = customer_of(records, customer)
+        except Missing:
+            raise no_such_customer(customer, field="customer") from None
         meters = records.meters.by_keys(terms.meters)
     terms.check_meters({key: meter.dimensions for key, meter in meters.items()})
     check_measurable(terms.prices, meters)
