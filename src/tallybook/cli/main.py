@@ -16,12 +16,15 @@ from tallybook.cli.commands import (
     ingest,
     invoice,
     key,
+    meter,
     plan,
     subscription,
+    usage,
 )
 from tallybook.cli.session import Session
 
 _GROUPS = {
+    "meter": meter.commands,
     "customer": customer.commands,
     "plan": plan.commands,
     "subscription": subscription.commands,
@@ -80,5 +83,6 @@ def compose(connect: Connect) -> typer.Typer:
     app.command(epilog="Example: [cyan]tallybook demo --serve[/]")(demo.demo)
     app.command(epilog=ingest.EPILOG)(ingest.ingest)
     app.command(epilog="Example: [cyan]tallybook apply catalog.toml --dry-run[/]")(apply.apply)
+    app.command(epilog=usage.EPILOG)(usage.usage)
     app.command("verify")(invoice.verify)
     return app
