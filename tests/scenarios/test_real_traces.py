@@ -206,7 +206,7 @@ def used(tallybook: Any) -> Callable[..., Decimal]:
     def quantity(meter: str, customer: str, starts: str, ends: str) -> Decimal:
         found = tallybook(
             "usage", meter, "--customer", customer, "--from", starts, "--to", ends, "--json"
-        ).json  # fmt: skip
+        ).json["results"]  # fmt: skip
         return Decimal(found[0]["quantity"]) if found else Decimal(0)
 
     return quantity

@@ -1,0 +1,168 @@
+"""A usage file from the command line: counted once, accounted for row by row, resumed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from tallybook.cli.importing.checkpoint import Checkpoint, content_hash
+from tallybook.cli.importing.importer import Import
+from tallybook.cli.importing.mapping import FileMapping, read_mapping
+
+HEADER = "request,at,account,tokens\n"
+ROWS = [f"r{n},2026-03-{n:02}T10:00:00Z,acme,{n}.50\n" for n in range(1, 21)]
+MAPPED = ("--type", "=call", "--customer", "account", "--time", "at", "--id", "request")
+MAPPING = {"type": "=call", "customer": "account", "time": {"column": "at"}, "id": ["request"]}
+
+
+@pytest.fixture
+def usage_file(tmp_path: Path) -> Path:
+    path = tmp_path / "usage.csv"
+    path.write_text(HEADER + "".join(ROWS))
+    return path
+
+
+def tokens(tallybook: Any) -> str:
+    """What a meter over the file's column counts."""
+    tallybook(
+        "meter", "create", "tokens", "--event-type", "call", "-a", "sum", "--value", "tokens"
+    )  # fmt: skip
+    rows = tallybook("usage", "tokens", "--period", "2026-03", "--json").json["results"]
+    return str(rows[0]["quantity"]) if rows else "0"
+
+
+def test_a_file_counts_once_however_often_it_is_sent(tallybook: Any, usage_file: Path) -> None:
+    report = tallybook("ingest", str(usage_file), *MAPPED, "--json").json
+    assert (report["rows"], report["verdicts"]) == (20, {"accepted": 20})
+    again = tallybook("ingest", str(usage_file), *MAPPED, "--batch-size", "3", "--json").json
+    assert again["verdicts"] == {"duplicate": 20}
+    assert tokens(tallybook) == "220"
+
+
+def test_a_file_that_grew_adds_its_new_rows(tallybook: Any, usage_file: Path) -> None:
+    by_row = (*MAPPED[:-1], "@row")
+    tallybook("ingest", str(usage_file), *by_row)
+    with usage_file.open("a") as file:
+        file.write("r21,2026-03-21T10:00:00Z,acme,100\n")
+    report = tallybook("ingest", str(usage_file), *by_row, "--json").json
+    assert report["verdicts"] == {"accepted": 1, "duplicate": 20}
+
+
+def test_every_row_that_does_not_count_is_reported_by_its_number(
+    tallybook: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "usage.csv"
+    bad = ["r1,2026-03-01T10:00:00Z,acme,99\n", "r30,yesterday,acme,1\n", "r31,,\n"]
+    bad += ["r32,2026-03-01T10:00:00Z,,1\n"]
+    path.write_text(HEADER + ROWS[0] + "".join(bad))
+    kept = tmp_path / "rejected.ndjson"
+    ran = tallybook("ingest", str(path), *MAPPED, "--rejected", str(kept), "--json", code=1)
+    assert ran.json["verdicts"] == {"accepted": 1, "conflict": 1, "rejected": 1}
+    assert ran.json["unreadable"] == 2
+    problems = {one["row"]: one for one in map(json.loads, kept.read_text().splitlines())}
+    assert {row: one["verdict"] for row, one in problems.items()} == {
+        2: "conflict", 3: "unreadable", 4: "unreadable", 5: "rejected",
+    }  # fmt: skip
+    assert problems[3]["field"] == "occurred_at"
+    assert problems[3]["event"]["at"] == "yesterday", "the row itself, to be mended"
+    assert problems[5]["field"] == "customer"
+    shown = tallybook("ingest", str(path), *MAPPED, code=1).out
+    assert "yesterday" in shown
+    assert "conflict" in shown
+
+
+def test_rows_are_chosen_and_properties_selected(tallybook: Any, usage_file: Path) -> None:
+    report = tallybook(
+        "ingest", str(usage_file), *MAPPED, "--where", "request!=r1", "-p", "tokens=tokens",
+        "--json",
+    ).json  # fmt: skip
+    assert (report["skipped"], report["verdicts"]) == (1, {"accepted": 19})
+    assert tokens(tallybook) == "218.5"
+
+
+def test_a_dry_run_shows_the_events_and_sends_none(tallybook: Any, usage_file: Path) -> None:
+    shown = tallybook("ingest", str(usage_file), *MAPPED, "--dry-run").json
+    assert shown[0] == {
+        "id": "r1",
+        "source": "file",
+        "type": "call",
+        "customer": "acme",
+        "occurred_at": "2026-03-01T10:00:00Z",
+        "properties": {"tokens": "1.50"},
+    }
+    assert tokens(tallybook) == "0"
+
+
+def test_a_mapping_that_cannot_work_is_refused_before_anything_is_sent(
+    tallybook: Any, usage_file: Path
+) -> None:
+    ran = tallybook("ingest", str(usage_file), "--type", "call", *MAPPED[2:], code=1)
+    assert "no column 'call'" in ran.err
+    assert "=call" in ran.err, "the mend"
+    tallybook("ingest", str(usage_file.with_name("absent.csv")), *MAPPED, code=1)
+    assert tokens(tallybook) == "0"
+
+
+class Cut(httpx.BaseTransport):
+    """A line that is cut after some requests."""
+
+    def __init__(self, client: TestClient[Litestar], requests: int) -> None:
+        self._client, self._left = client, requests
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self._left == 0:
+            raise KeyboardInterrupt
+        self._left -= 1
+        body = request.read()
+        answer = self._client.post(
+            str(request.url.raw_path, "ascii"), content=body, headers=dict(request.headers)
+        )
+        return httpx.Response(answer.status_code, content=answer.content)
+
+
+def broken_off(api: TestClient[Litestar], path: Path, mapping: FileMapping) -> None:
+    """An import that ends by Ctrl-C after three batches of two."""
+    headers = {"Authorization": api.headers["Authorization"]}
+    cut = httpx.Client(base_url="http://cut", headers=headers, transport=Cut(api, 3))
+    with pytest.raises(KeyboardInterrupt):
+        Import(path, mapping, batch_size=2, connections=1).run(cut, "here")
+
+
+def test_an_import_that_broke_off_goes_on_where_it_was(
+    tallybook: Any, api: TestClient[Litestar], usage_file: Path
+) -> None:
+    mapping = read_mapping(None, MAPPING)
+    broken_off(api, usage_file, mapping)
+    report = Import(usage_file, mapping, batch_size=2).run(api, "here")
+    assert report.resumed == 6
+    assert report.verdicts == {"accepted": 14}
+    assert tokens(tallybook) == "220"
+    assert Import(usage_file, mapping).run(api, "here").resumed == 0, "it was complete"
+
+
+def test_a_checkpoint_is_not_believed_where_the_server_does_not_know_the_rows(
+    tallybook: Any, api: TestClient[Litestar], usage_file: Path
+) -> None:
+    """The data directory was deleted, say, or restored from before."""
+    mapping = read_mapping(None, MAPPING)
+    checkpoint = Checkpoint(usage_file, content_hash(usage_file), mapping, "here")
+    checkpoint.rows_done = 12
+    checkpoint.save()
+    report = Import(usage_file, mapping, batch_size=4).run(api, "here")
+    assert report.resumed == 0
+    assert report.verdicts["accepted"] + report.verdicts["duplicate"] == 20
+    assert tokens(tallybook) == "220"
+
+
+def test_another_mapping_of_the_same_file_is_another_import(
+    api: TestClient[Litestar], tallybook: Any, usage_file: Path
+) -> None:
+    broken_off(api, usage_file, read_mapping(None, MAPPING))
+    other = read_mapping(None, MAPPING | {"type": "=other"})
+    assert Import(usage_file, other, batch_size=2).run(api, "here").resumed == 0
