@@ -39,6 +39,13 @@ def test_a_plan_is_published_once_and_read_back(api: Api) -> None:
     assert api.get("/v1/plans").json()["results"] == [read]
 
 
+def test_small_numbers_have_no_exponent(api: Api) -> None:
+    price = {"key": "t", "name": "T", "rule": {"model": "per_unit", "unit_amount": 1.25e-7}}
+    made = api.post("/v1/plans", json=PLAN | {"prices": [price]})
+    assert made.json()["prices"][0]["rule"]["unit_amount"] == "0.000000125"
+    assert api.get("/v1/plans/pro").json()["prices"] == made.json()["prices"]
+
+
 def test_versions_and_their_differences(api: Api) -> None:
     api.post("/v1/plans", json=PLAN)
     dry = api.post("/v1/plans?dry_run=true", json=PLAN | {"name": "Pro+"})
@@ -106,7 +113,7 @@ def test_a_preview_of_prices_only_thought_of(api: Api) -> None:
     fee, tokens = preview.json()["lines"]
     assert preview.json()["total"] == "120.00"
     assert (fee["amount"], fee["working"][0]["sentence"]) == ("20.00", "Flat amount of $20.00")
-    assert (tokens["exact_amount"], tokens["amount"]) == ("100.000000014000", "100.00")
+    assert (tokens["exact_amount"], tokens["amount"]) == ("100.000000014", "100.00")
     assert [step["sentence"] for step in tokens["working"]] == [
         "First 1,000 units at $0.10 each = $100.00",
         "Next 14,000 units at $0.000000000001 each = $0.000000014",

@@ -12,6 +12,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.pages import After, Limit, Page
+from tallybook.api.plainly import plainly
 from tallybook.api.security import requires
 from tallybook.api.workings import StepAnswer, answer_working
 from tallybook.domain.catalog.difference import Difference
@@ -19,6 +20,7 @@ from tallybook.domain.catalog.plan import PlanTerms, PlanVersion, terms_of
 from tallybook.domain.catalog.price import Price
 from tallybook.domain.catalog.usage_need import Portion
 from tallybook.domain.customers.organization import Scope
+from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span, to_utc
 from tallybook.domain.kernel.money import to_major_units
@@ -59,7 +61,7 @@ def create_plan(
         differences=published.differences,
     )
     status = 201 if published.is_new and not dry_run else 200
-    return Response(answer, status_code=status)
+    return Response(plainly(answer), status_code=status)
 
 
 @get("/v1/plans", guards=[requires(Scope.READ)], sync_to_thread=True)
@@ -69,13 +71,13 @@ def read_plans(
     """The latest version of each plan, in key order."""
     found = list_plans(wiring, organization_id, after=after, limit=limit + 1)
     more = len(found) > limit
-    return Page(found[:limit], found[limit - 1].plan_key if more else None)
+    return plainly(Page(found[:limit], found[limit - 1].plan_key if more else None))
 
 
 @get("/v1/plans/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)
 def read_plan(wiring: Wired, organization_id: OrganizationId, key: PlanKey) -> PlanVersion:
     """The latest version of a plan."""
-    return find_plan(wiring, organization_id, key)
+    return plainly(find_plan(wiring, organization_id, key))
 
 
 @get("/v1/plans/{key:str}/versions", guards=[requires(Scope.READ)], sync_to_thread=True)
@@ -83,7 +85,7 @@ def read_versions(
     wiring: Wired, organization_id: OrganizationId, key: PlanKey
 ) -> Page[PlanVersion]:
     """Every version of a plan, the first one first."""
-    return Page(list_versions(wiring, organization_id, key))
+    return plainly(Page(list_versions(wiring, organization_id, key)))
 
 
 @get(
@@ -93,7 +95,7 @@ def read_version(
     wiring: Wired, organization_id: OrganizationId, key: PlanKey, number: Number
 ) -> PlanVersion:
     """One version of a plan."""
-    return find_plan(wiring, organization_id, key, number=number)
+    return plainly(find_plan(wiring, organization_id, key, number=number))
 
 
 @get("/v1/plans/{key:str}/differences", guards=[requires(Scope.READ)], sync_to_thread=True)
@@ -135,8 +137,8 @@ class PreviewedPrice(msgspec.Struct, frozen=True):
 
     key: str
     name: str
-    quantity: Decimal
-    exact_amount: Decimal
+    quantity: str
+    exact_amount: str
     amount: Decimal
     working: list[StepAnswer]
 
@@ -217,8 +219,8 @@ def _line(preview: Preview, line: PreviewedLine, locale: str) -> PreviewedPrice:
     return PreviewedPrice(
         line.price.key,
         line.price.name,
-        line.rated.quantity,
-        line.rated.amount,
+        plain(line.rated.quantity),
+        plain(line.rated.amount),
         to_major_units(line.printed),
         working,
     )
