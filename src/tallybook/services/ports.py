@@ -268,7 +268,7 @@ class EventLog(Protocol):
         """
 
     def find(
-        self, organization_id: str, wanted: EventQuery, *, before: int | None, limit: int
+        self, organization_id: str, wanted: EventQuery, *, before: int, limit: int
     ) -> list[StoredEvent]:
         """Events, the last to arrive first, those at positions before `before`."""
 

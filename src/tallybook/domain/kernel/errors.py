@@ -61,6 +61,12 @@ class TooLarge(Refusal):
     status = 413
 
 
+class UnsupportedForm(Refusal):
+    """A body in a form that is not read here."""
+
+    status = 415
+
+
 class Unavailable(Refusal):
     """An engine does not answer, or has no room; nothing was done. Try again after a while."""
 

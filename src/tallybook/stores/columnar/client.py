@@ -6,8 +6,9 @@ pool opens clients as they are needed and keeps them.
 
 from __future__ import annotations
 
+import os
 import queue
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,6 +55,40 @@ class Columnar:
             ) from error
         finally:
             self._free.put(client)
+
+    def own_client(self) -> Client:
+        """A client beside the pool, for one user that never waits for others; closed with all."""
+        return self._connect()
+
+    def insert(
+        self,
+        client: Client,
+        into: str,
+        rows: bytes,
+        settings: Mapping[str, str | int],
+    ) -> None:
+        """Insert `rows`, lines of JSON arrays with a value for each column that `into` names.
+
+        They are sent once: a lost connection leaves the outcome unknown, and is never tried again
+        here. The embedded engine reads them from memory under a file's name, so that nothing is
+        written twice and nothing is left behind by a crash.
+        """
+        if not self.is_embedded or not hasattr(os, "memfd_create"):
+            client.command(
+                f"INSERT INTO {into} FORMAT JSONCompactEachRow", data=rows, settings=dict(settings)
+            )
+            return
+        file = os.memfd_create("rows")
+        try:
+            with os.fdopen(os.dup(file), "wb") as memory:
+                memory.write(rows)
+            chosen = ", ".join(f"{name} = {value!r}" for name, value in settings.items())
+            client.command(
+                f"INSERT INTO {into} FROM INFILE '/proc/self/fd/{file}' "
+                f"SETTINGS {chosen} FORMAT JSONCompactEachRow"
+            )
+        finally:
+            os.close(file)
 
     def close(self) -> None:
         """Close every client that was opened."""

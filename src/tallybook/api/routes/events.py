@@ -1,0 +1,175 @@
+"""Events: taken, and looked into."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, Response, Router, get, post
+from litestar.params import QueryParameter
+
+from tallybook.api.bodies import read_body
+from tallybook.api.injected import OrganizationId, Wired
+from tallybook.api.pages import After, Limit, Page
+from tallybook.api.security import requires
+from tallybook.domain.customers.organization import Scope
+from tallybook.domain.events.event import Answer, EventQuery, StoredEvent, Verdict
+from tallybook.domain.events.forms import Form
+from tallybook.domain.events.limits import MAX_BODY_BYTES
+from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.instants import parse_instant
+from tallybook.services.ingest_events import begin_ingest
+from tallybook.services.read_events import list_events
+
+_LONG_BODY_BYTES = 1024 * 1024
+"""A longer body is read in a thread: it would keep all other requests waiting."""
+
+
+class IngestAnswer(msgspec.Struct, frozen=True):
+    """What became of the events of a request.
+
+    `counts` of each verdict. `position` is an as-of that includes every event accepted. `results`
+    tell of the events that were not accepted; of all of them if asked with `verdicts=all`.
+    """
+
+    counts: dict[Verdict, int]
+    position: int
+    results: Sequence[Answer]
+
+
+_encode = msgspec.json.Encoder().encode
+
+_EVENT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "customer", "id", "time"],
+    "additionalProperties": False,
+    "properties": {
+        "type": {"type": "string", "description": "What happened."},
+        "customer": {"type": "string", "description": "The key of who pays."},
+        "id": {"type": "string", "description": "Tells it from every other of the source."},
+        "time": {"type": "string", "format": "date-time", "description": "When it happened."},
+        "source": {"type": "string", "default": "api", "description": "What sends it."},
+        "actor": {"type": "string", "default": "", "description": "Who did it, for the customer."},
+        "properties": {"type": "object", "default": {}, "description": "What is measured."},
+    },
+}
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        Form.JSON: {
+            "schema": {"oneOf": [_EVENT_SCHEMA, {"type": "array", "items": _EVENT_SCHEMA}]},
+            "example": {
+                "type": "completion",
+                "customer": "acme",
+                "id": "req_8f3",
+                "time": "2026-03-01T12:30:00Z",
+                "properties": {"model": "small", "tokens": 1250},
+            },
+        },
+        Form.NDJSON: {"schema": {"type": "string", "description": "An event a line."}},
+        Form.CLOUDEVENT: {"schema": {"type": "object"}},
+        Form.CLOUDEVENTS: {"schema": {"type": "array", "items": {"type": "object"}}},
+    },
+}
+
+
+@post(
+    "/v1/events",
+    guards=[requires(Scope.INGEST)],
+    request_max_body_size=None,
+    opt={"openapi": {"requestBody": _BODY}},
+)
+async def post_events(
+    request: Request[Any, Any, Any],
+    wiring: Wired,
+    organization_id: OrganizationId,
+    verdicts: Annotated[
+        Literal["exceptions", "all"],
+        QueryParameter(description="Which events `results` tell of."),
+    ] = "exceptions",
+) -> Response[bytes]:
+    """Take events: one, a list, an event a line, or CloudEvents; gzip if you like.
+
+    An answer means that the events are on disk, each counted once, and in the next usage asked
+    for. Status 200: all of them; 207: see `results` for those that are not. One event sent by
+    itself that is not taken is a problem, 409 or 422. On 503 or no answer send them again: what
+    did get in is a duplicate then.
+    """
+    body = await read_body(request, MAX_BODY_BYTES)
+    content_type = request.headers.get("content-type", "")
+    if len(body) < _LONG_BODY_BYTES:
+        ingestion = begin_ingest(wiring, organization_id, body, content_type)
+    else:
+        ingestion = await asyncio.to_thread(
+            begin_ingest, wiring, organization_id, body, content_type
+        )
+    await asyncio.wrap_future(ingestion.pending)
+    receipt = ingestion.receipt()
+    ingestion.check_single(receipt)
+    results = ingestion.every_answer(receipt) if verdicts == "all" else receipt.exceptions
+    answer = IngestAnswer(receipt.counts, receipt.position, results)
+    return Response(
+        _encode(answer),
+        status_code=200 if receipt.is_complete else 207,
+        media_type="application/json",
+    )
+
+
+@get("/v1/events", guards=[requires(Scope.READ)], sync_to_thread=True)
+def read_events(
+    wiring: Wired,
+    organization_id: OrganizationId,
+    *,
+    type_: Annotated[
+        str | None, QueryParameter(name="type", description="Only of this type.")
+    ] = None,
+    customer: Annotated[str | None, QueryParameter(description="Only of this customer.")] = None,
+    source: Annotated[str | None, QueryParameter(description="Only from this source.")] = None,
+    id_: Annotated[str | None, QueryParameter(name="id", description="Only with this id.")] = None,
+    actor: Annotated[str | None, QueryParameter(description="Only by this actor.")] = None,
+    starts: Annotated[
+        str, QueryParameter(name="from", description="Only what happened then or later, RFC 3339.")
+    ] = "",
+    ends: Annotated[
+        str, QueryParameter(name="to", description="Only what happened before then.")
+    ] = "",
+    match: Annotated[
+        list[str] | None,
+        QueryParameter(description="Only with this value of a property, as `property:value`."),
+    ] = None,
+    limit: Limit = 100,
+    after: After = "",
+) -> Page[StoredEvent]:
+    """Look events up, the last to arrive first."""
+    wanted = EventQuery(
+        type=type_,
+        customer=customer,
+        source=source,
+        id=id_,
+        actor=actor,
+        starts=parse_instant(starts, field="from") if starts else None,
+        ends=parse_instant(ends, field="to") if ends else None,
+        properties=_matches(match),
+    )
+    found, cursor = list_events(wiring, organization_id, wanted, after=after, limit=limit)
+    return Page(found, cursor)
+
+
+def _matches(match: Sequence[str] | None) -> dict[str, str]:
+    found = {}
+    for sent in match or ():
+        name, colon, value = sent.partition(":")
+        if not colon:
+            raise Invalid(
+                "bad_match",
+                f"{sent[:60]!r} does not say which value of which property.",
+                field="match",
+                mend="Send property:value, such as region:eu.",
+            )
+        found[name] = value
+    return found
+
+
+router = Router(path="/", route_handlers=[post_events, read_events], tags=["Events"])

@@ -1,0 +1,148 @@
+"""The table of events, as the committer and readers of single events use it."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tallybook.domain.events.event import EventQuery, StoredEvent
+from tallybook.domain.kernel.errors import Unavailable
+from tallybook.stores.columnar.block import COLUMNS, SETTINGS, identity_of
+from tallybook.stores.columnar.client import Columnar
+from tallybook.stores.columnar.deduplication import Kept
+from tallybook.stores.columnar.identity_index import Hashes
+from tallybook.stores.columnar.parameters import Parameters
+from tallybook.stores.columnar.schema import EVENTS
+from tallybook.stores.columnar.stored import STORED, stored_event
+
+_INTO = f"events ({', '.join(COLUMNS)})"
+_PATIENCE_SECONDS = 30
+_AT_ONCE = 5_000
+_PAIR = np.dtype([("identity", "<u8"), ("content", "<u8")])
+
+
+class ClickHouseEvents:
+    """The `EventTable` of the committer, and single events found again."""
+
+    def __init__(self, columnar: Columnar) -> None:
+        self._columnar = columnar
+        with columnar.client() as client:
+            client.command(EVENTS)
+        self._writer = columnar.own_client()
+        self._insert_id = ""
+
+    def insert(self, rows: bytes) -> None:
+        """Insert a block. After an exception it is unknown which of its rows are in."""
+        settings = dict(SETTINGS)
+        if not self._columnar.is_embedded:
+            settings["query_id"] = self._insert_id = f"tallybook-{uuid.uuid4()}"
+        self._columnar.insert(self._writer, _INTO, rows, settings)
+
+    def settle(self) -> None:
+        """Wait until no insert that failed can still be at work.
+
+        The embedded engine has ended a statement when it answers. A server may go on after the
+        connection is lost: it is told to stop, and asked until it has.
+        """
+        if not self._insert_id:
+            return
+        give_up_at = time.monotonic() + _PATIENCE_SECONDS
+        which = {"id": self._insert_id}
+        while True:
+            with self._columnar.client() as client:
+                client.command("KILL QUERY WHERE query_id = {id:String} ASYNC", parameters=which)
+                running = client.query(
+                    "SELECT count() FROM system.processes WHERE query_id = {id:String}",
+                    parameters=which,
+                )
+            if not running.result_rows[0][0]:
+                return
+            if time.monotonic() > give_up_at:
+                raise Unavailable(
+                    "event_store_unavailable",
+                    "The event store is still busy with an insert that failed.",
+                    mend="Send the events again after a while.",
+                )
+            threading.Event().wait(0.2)
+
+    def position(self) -> int:
+        """The highest position; 0 of an empty table."""
+        with self._columnar.client() as client:
+            position: int = client.query("SELECT max(position) FROM events").result_rows[0][0]
+            return position
+
+    def identities(self) -> Iterator[tuple[Hashes, Hashes]]:
+        """Identity and content of every event, in portions."""
+        with self._columnar.client() as client:
+            stream: Any = client.raw_stream("SELECT identity, content FROM events", fmt="RowBinary")
+            rest = b""
+            with stream:
+                while portion := stream.read(_PAIR.itemsize << 20):
+                    portion = rest + portion if rest else portion
+                    pairs = np.frombuffer(portion, _PAIR, len(portion) // _PAIR.itemsize)
+                    rest = portion[pairs.nbytes :]
+                    yield pairs["identity"], pairs["content"]
+            assert not rest, "every event has both hashes"
+
+    def after(self, position: int) -> tuple[int, Hashes, Hashes]:
+        """The highest position, and identities and contents of the events after `position`."""
+        with self._columnar.client() as client:
+            found = client.query(
+                "SELECT position, identity, content FROM events WHERE position > {after:UInt64}",
+                parameters={"after": position},
+                column_oriented=True,
+            ).result_columns
+        if not found:
+            return position, np.empty(0, np.uint64), np.empty(0, np.uint64)
+        positions, identities, contents = (np.array(column, np.uint64) for column in found)
+        return int(positions.max()), identities, contents
+
+    def kept(self, identities: Sequence[int]) -> Mapping[int, Sequence[Kept]]:
+        """Events by the hash of their identity."""
+        kept: dict[int, list[Kept]] = {}
+        for start in range(0, len(identities), _AT_ONCE):
+            with self._columnar.client() as client:
+                rows = client.query(
+                    f"SELECT identity, organization_id, {STORED} FROM events "
+                    "WHERE identity IN (SELECT arrayJoin({identities:Array(UInt64)}))",
+                    parameters={"identities": list(identities[start : start + _AT_ONCE])},
+                ).result_rows
+            for identity, organization_id, *event in rows:
+                kept.setdefault(identity, []).append((organization_id, stored_event(event)))
+        return kept
+
+    def find(
+        self, organization_id: str, wanted: EventQuery, *, before: int, limit: int
+    ) -> list[StoredEvent]:
+        """Events, the last to arrive first, those at positions before `before`."""
+        bind = Parameters()
+        where = [
+            f"organization_id = {bind.text(organization_id)}",
+            f"position < {bind.position(before)}",
+        ]
+        for column in ("type", "customer", "source", "id", "actor"):
+            text = getattr(wanted, column)
+            if text is not None:
+                where.append(f"{column} = {bind.text(text)}")
+        if wanted.source is not None and wanted.id is not None:
+            identity = identity_of(organization_id, wanted.source, wanted.id)
+            where.append(f"identity = {bind.position(identity)}")
+        if wanted.starts is not None:
+            where.append(f"occurred_at >= {bind.instant(wanted.starts)}")
+        if wanted.ends is not None:
+            where.append(f"occurred_at < {bind.instant(wanted.ends)}")
+        for name, value in wanted.properties.items():
+            where.append(f"properties[{bind.text(name)}] = {bind.text(value)}")
+            where.append(f"mapContains(properties, {bind.text(name)})")
+        with self._columnar.client() as client:
+            rows = client.query(
+                f"SELECT {STORED} FROM events WHERE {' AND '.join(where)} "
+                f"ORDER BY position DESC LIMIT {bind.whole(limit)}",
+                parameters=bind.values,
+            ).result_rows
+        return [stored_event(row) for row in rows]

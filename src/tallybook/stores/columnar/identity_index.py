@@ -1,0 +1,211 @@
+"""Which identities the log holds, in memory: 16 bytes each, exact, found by thousands at once.
+
+An identity and the content it came with are 64-bit hashes. They lie in sorted runs, as in a
+log-structured merge tree: what was added last in a few short runs, all else in buckets by the
+leading bits. Full short runs are moved into the buckets a few at a time, so that no single call
+takes long and no merge needs room for a second copy of everything. Most events sent are new, so a
+bit for each stretch of hashes tells first, in one step, that an identity cannot be known.
+
+The index holds nothing that the events table does not; it is made from it at every start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+Hashes = npt.NDArray[np.uint64]
+
+_BITS = 6
+_BUCKETS = 1 << _BITS
+_SHIFT = np.uint64(64 - _BITS)
+_EDGES = (np.arange(1, _BUCKETS, dtype=np.uint64)) << _SHIFT
+_NONE = np.empty(0, np.uint64)
+
+
+class Run:
+    """Identities in ascending order, each with its content. An identity may occur twice."""
+
+    __slots__ = ("contents", "identities")
+
+    def __init__(self, identities: Hashes, contents: Hashes) -> None:
+        self.identities = identities
+        self.contents = contents
+
+    def __len__(self) -> int:
+        return len(self.identities)
+
+    def find(self, wanted: Hashes, found: npt.NDArray[np.bool_], contents: Hashes) -> None:
+        """Mark in `found` the `wanted` that are here, and note their contents."""
+        at = np.searchsorted(self.identities, wanted)
+        np.minimum(at, len(self.identities) - 1, out=at)
+        hits = self.identities[at] == wanted
+        if hits.any():
+            found |= hits
+            contents[hits] = self.contents[at[hits]]
+
+    def merged_with(self, other: Run) -> Run:
+        """One run of both, best called on the longer."""
+        total = len(self) + len(other)
+        places = np.searchsorted(self.identities, other.identities) + np.arange(len(other))
+        is_own = np.ones(total, np.bool_)
+        is_own[places] = False
+        merged = Run(np.empty(total, np.uint64), np.empty(total, np.uint64))
+        merged.identities[places] = other.identities
+        merged.identities[is_own] = self.identities
+        merged.contents[places] = other.contents
+        merged.contents[is_own] = self.contents
+        return merged
+
+
+def sorted_run(identities: Hashes, contents: Hashes) -> Run:
+    """A run of identities in any order."""
+    order = np.argsort(identities)
+    return Run(identities[order], contents[order])
+
+
+class Sieve:
+    """Says of most unknown identities, from one bit each, that they are unknown."""
+
+    def __init__(self, room: int) -> None:
+        self._bits = max(20, (8 * room).bit_length())
+        self._words = np.zeros(1 << (self._bits - 3), np.uint8)
+
+    def has_room_for(self, count: int) -> bool:
+        """Whether, with `count` identities, at most one in eight unknown ones is let through."""
+        return 8 * count <= 1 << self._bits
+
+    def add(self, identities: Hashes) -> None:
+        """Let these through."""
+        word, bit = self._place(identities)
+        np.bitwise_or.at(self._words, word, bit)
+
+    def lets_through(self, wanted: Hashes) -> npt.NDArray[np.bool_]:
+        """False for what was never added; true for all that was, and for one in eight besides."""
+        word, bit = self._place(wanted)
+        passes: npt.NDArray[np.bool_] = (self._words[word] & bit) != 0
+        return passes
+
+    def _place(self, identities: Hashes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
+        leading = identities >> np.uint64(64 - self._bits)
+        word = (leading >> np.uint64(3)).astype(np.intp)
+        return word, np.left_shift(np.uint8(1), (leading & np.uint64(7)).astype(np.uint8))
+
+
+class IdentityIndex:
+    """The identities of all events. Used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._sieve = Sieve(0)
+        self._settled = [Run(_NONE, _NONE) for _ in range(_BUCKETS)]
+        self._settled_count = 0
+        self._recent: list[Run] = []
+        self._recent_count = 0
+        self._moving: Run | None = None
+        self._moved = 0
+
+    def __len__(self) -> int:
+        unmoved = 0
+        if self._moving is not None:
+            unmoved = len(self._moving) - self._edge(self._moving, self._moved)
+        return self._settled_count + self._recent_count + unmoved
+
+    def find(self, wanted: Hashes) -> tuple[npt.NDArray[np.bool_], Hashes]:
+        """Which of `wanted` (in ascending order) are known, and the content each came with.
+
+        Of an identity known twice (two events of one 64-bit hash) one of the contents is given.
+        """
+        found = np.zeros(len(wanted), np.bool_)
+        contents = np.zeros(len(wanted), np.uint64)
+        maybe = self._sieve.lets_through(wanted)
+        if maybe.any():
+            found[maybe], contents[maybe] = self._find(wanted[maybe])
+        return found, contents
+
+    def _find(self, wanted: Hashes) -> tuple[npt.NDArray[np.bool_], Hashes]:
+        found = np.zeros(len(wanted), np.bool_)
+        contents = np.zeros(len(wanted), np.uint64)
+        for run in self._recent:
+            run.find(wanted, found, contents)
+        if self._moving is not None:
+            self._moving.find(wanted, found, contents)
+        starts = [0, *np.searchsorted(wanted, _EDGES).tolist(), len(wanted)]
+        for bucket, settled in enumerate(self._settled):
+            part = slice(starts[bucket], starts[bucket + 1])
+            if part.start < part.stop and len(settled):
+                settled.find(wanted[part], found[part], contents[part])
+        return found, contents
+
+    def add(self, identities: Hashes, contents: Hashes) -> None:
+        """Know these from now on, in any order."""
+        if not len(identities):
+            return
+        run = sorted_run(identities, contents)
+        self._sieve.add(run.identities)
+        self._recent_count += len(run)
+        while self._recent and len(self._recent[-1]) <= 2 * len(run):
+            run = self._recent.pop().merged_with(run)
+        self._recent.append(run)
+        enough = max(1 << 18, self._settled_count // 16)
+        if self._moving is not None:
+            self._move(1 + 4 * _BUCKETS * len(identities) // enough)
+        elif self._recent_count >= enough:
+            self._begin_to_move()
+        if not self._sieve.has_room_for(len(self)):
+            self._widen_sieve()
+
+    def load(self, chunks: Iterable[tuple[Hashes, Hashes]]) -> None:
+        """Know all of `chunks`: the start-up of an index that is empty."""
+        parts: list[list[Run]] = [[] for _ in range(_BUCKETS)]
+        for identities, contents in chunks:
+            buckets = (identities >> _SHIFT).astype(np.uint8)
+            order = np.argsort(buckets, kind="stable")
+            starts = np.searchsorted(buckets[order], np.arange(_BUCKETS + 1, dtype=np.uint8))
+            identities, contents = identities[order], contents[order]  # noqa: PLW2901
+            for bucket in range(_BUCKETS):
+                part = slice(starts[bucket], starts[bucket + 1])
+                parts[bucket].append(Run(identities[part], contents[part]))
+        for bucket, runs in enumerate(parts):
+            if runs:
+                self._settled[bucket] = sorted_run(
+                    np.concatenate([run.identities for run in runs]),
+                    np.concatenate([run.contents for run in runs]),
+                )
+                runs.clear()
+        self._settled_count = sum(map(len, self._settled))
+        self._widen_sieve()
+
+    def _widen_sieve(self) -> None:
+        self._sieve = Sieve(2 * len(self))
+        moving = [] if self._moving is None else [self._moving]
+        for run in (*self._settled, *self._recent, *moving):
+            self._sieve.add(run.identities)
+
+    def _begin_to_move(self) -> None:
+        runs = self._recent[::-1]  # the shortest first
+        moving = runs[0]
+        for run in runs[1:]:
+            moving = run.merged_with(moving)
+        self._moving, self._moved = moving, 0
+        self._recent, self._recent_count = [], 0
+
+    def _move(self, buckets: int) -> None:
+        """Merge the next few buckets' share of what is moving. It stays findable meanwhile."""
+        assert self._moving is not None
+        for bucket in range(self._moved, min(self._moved + buckets, _BUCKETS)):
+            part = slice(self._edge(self._moving, bucket), self._edge(self._moving, bucket + 1))
+            share = Run(self._moving.identities[part], self._moving.contents[part])
+            self._settled[bucket] = self._settled[bucket].merged_with(share)
+            self._settled_count += len(share)
+            self._moved = bucket + 1
+        if self._moved == _BUCKETS:
+            self._moving = None
+
+    @staticmethod
+    def _edge(run: Run, bucket: int) -> int:
+        """Where `bucket` begins in `run`."""
+        if bucket >= _BUCKETS:
+            return len(run)
+        return int(np.searchsorted(run.identities, np.uint64(bucket) << _SHIFT))
