@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,6 +13,7 @@ from tallybook.bootstrap.embedded import start_postgres
 from tallybook.bootstrap.occupancy import occupied
 from tallybook.services.ports import Wiring
 from tallybook.stores.columnar.client import Columnar
+from tallybook.stores.columnar.event_log import ColumnarEventLog
 from tallybook.stores.columnar.schema import TABLES
 from tallybook.stores.columnar.usage import ColumnarUsage
 from tallybook.stores.sql.books import SqlBooks
@@ -36,7 +35,9 @@ def open_wiring(config: Config) -> Iterator[Wiring]:
         migrate(engine)
         columnar = Columnar(config.events_address)
         stack.callback(columnar.close)
-        yield wire(engine, columnar, signing_key=read_signing_key(config))
+        wiring = wire(engine, columnar, signing_key=read_signing_key(config))
+        stack.callback(wiring.event_log.close)
+        yield wiring
 
 
 @contextmanager
@@ -55,7 +56,8 @@ def database_address(config: Config) -> Iterator[str]:
 def wire(engine: sa.Engine, columnar: Columnar, *, signing_key: bytes = b"") -> Wiring:
     """Everything that services need, over a migrated database and an open event store.
 
-    Without a `signing_key` one is made up: what is signed is then good for this process.
+    Without a `signing_key` one is made up: what is signed is then good for this process. Whoever
+    calls this closes the event log in the end.
     """
     with columnar.client() as client:
         for table in TABLES:
@@ -63,19 +65,10 @@ def wire(engine: sa.Engine, columnar: Columnar, *, signing_key: bytes = b"") -> 
     return Wiring(
         books=SqlBooks(engine),
         directory=SqlDirectory(engine),
-        event_log=_columnar("event_log", "ColumnarEventLog", columnar),
+        event_log=ColumnarEventLog(columnar),
         usage=ColumnarUsage(columnar),
         now=now,
         new_id=IdMaker(),
         new_secret=new_secret,
         signing_key=signing_key or new_secret(32),
     )
-
-
-def _columnar(module: str, name: str, columnar: Columnar) -> Any:
-    try:
-        return getattr(importlib.import_module(f"tallybook.stores.columnar.{module}"), name)(
-            columnar
-        )
-    except ModuleNotFoundError:
-        return None
