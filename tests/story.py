@@ -110,7 +110,7 @@ class Story:
             for instant in instants
         ]
         answer = self.post("/v1/events", events)
-        assert answer["accepted"] == len(events), answer
+        assert answer["counts"]["accepted"] == len(events), answer
 
     def bill(self, *, until: datetime | None = None, finalize: bool = False) -> Answer:
         """A billing run."""

@@ -8,11 +8,9 @@ from datetime import datetime
 import pytest
 
 from contracts import day
-from event_rows import EventRows, event
 from story import Answer, Clock, Story, printed, told
 from tallybook.domain.customers.organization import Organization
 from tallybook.services.ports import Wiring
-from tallybook.stores.columnar.client import Columnar
 
 PER_UNIT: Answer = {"model": "per_unit", "unit_amount": "1"}
 MATRIX: Answer = {
@@ -50,30 +48,20 @@ def story(wiring: Wiring, organization: Organization, clock: Clock) -> Iterator[
         yield begun
 
 
-@pytest.fixture
-def rows(columnar: Columnar, organization: Organization) -> EventRows:
-    return EventRows(columnar, organization.id)
+def use(
+    story: Story, tokens: int, at: datetime, model: str = "small", kind: str = "output"
+) -> None:
+    story.call("acme", at, tokens=str(tokens), model=model, kind=kind)
 
 
-def used(tokens: int, at: datetime, model: str = "small", kind: str = "output") -> Answer:
-    return {"at": at, "properties": {"tokens": tokens, "model": model, "kind": kind}}
-
-
-def keep(rows: EventRows, *usage: Answer) -> None:
-    rows.keep([event(each["at"], each["properties"], customer="acme") for each in usage])
-
-
-def test_a_month_by_model_and_kind(story: Story, clock: Clock, rows: EventRows) -> None:
+def test_a_month_by_model_and_kind(story: Story, clock: Clock) -> None:
     story.plan("ai", {"key": "tokens", "meter": "tokens", "rule": MATRIX})
     story.subscribe("acme", "ai", day(1))
-    keep(
-        rows,
-        used(1000, day(1, 3), "large", "input"),
-        used(500, day(1, 4), "large", "output"),
-        used(500, day(1, 5), "large", "cached"),
-        used(2000, day(1, 6), "small", "input"),
-        used(77, day(1, 7), "small", "output"),
-    )
+    use(story, 1000, day(1, 3), "large", "input")
+    use(story, 500, day(1, 4), "large", "output")
+    use(story, 500, day(1, 5), "large", "cached")
+    use(story, 2000, day(1, 6), "small", "input")
+    use(story, 77, day(1, 7), "small", "output")
     clock.now = day(2, 2)
     assert story.bill()["invoices"] == 1
     [invoice] = story.invoices("acme")
@@ -88,16 +76,13 @@ def test_a_month_by_model_and_kind(story: Story, clock: Clock, rows: EventRows) 
     assert "not charged" in told_by["small output"]["sentence"]
 
 
-def test_a_night_is_one_on_the_customers_clock(story: Story, clock: Clock, rows: EventRows) -> None:
+def test_a_night_is_one_on_the_customers_clock(story: Story, clock: Clock) -> None:
     story.plan("power", {"key": "power", "meter": "tokens", "rule": BY_HOUR})
     story.subscribe("acme", "power", day(1))
-    keep(
-        rows,
-        used(10, day(1, 3, 20)),  # 21:00 in Stockholm: the last hour of the day
-        used(10, day(1, 3, 21)),  # 22:00: night
-        used(10, day(1, 4, 4)),  # 05:00: night still
-        used(10, day(1, 4, 5)),  # 06:00: day
-    )
+    use(story, 10, day(1, 3, 20))  # 21:00 in Stockholm: the last hour of the day
+    use(story, 10, day(1, 3, 21))  # 22:00: night
+    use(story, 10, day(1, 4, 4))  # 05:00: night still
+    use(story, 10, day(1, 4, 5))  # 06:00: day
     clock.now = day(2, 2)
     story.bill()
     [invoice] = story.invoices("acme")
@@ -106,11 +91,12 @@ def test_a_night_is_one_on_the_customers_clock(story: Story, clock: Clock, rows:
     assert parts == {"night": "20", "day": "20"}
 
 
-def test_last_month_under_other_prices(story: Story, clock: Clock, rows: EventRows) -> None:
+def test_last_month_under_other_prices(story: Story, clock: Clock) -> None:
     """What a customer used is rated under a plan that it does not have, and nothing is kept."""
     story.plan("old", {"key": "tokens", "meter": "tokens", "rule": PER_UNIT})
     story.subscribe("acme", "old", day(1))
-    keep(rows, used(1000, day(1, 3), "large", "input"), used(9, day(2, 3), "large", "input"))
+    use(story, 1000, day(1, 3), "large", "input")
+    use(story, 9, day(2, 1), "large", "input")
     clock.now = day(2, 2)
     span = {"starts_at": "2026-01-01T00:00:00+01:00", "ends_at": "2026-02-01T00:00:00+01:00"}
     fee: Answer = {"key": "fee", "name": "Fee", "rule": {"model": "flat", "amount": "5"}}
