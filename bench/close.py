@@ -27,7 +27,7 @@ from bench.report import Figure, peak_memory_mb, report
 from tallybook.bootstrap.config import Config
 from tallybook.bootstrap.wire import database_address, wire
 from tallybook.domain.catalog.plan import PlanVersion
-from tallybook.domain.catalog.price import Graduated, Package, PerUnit, Price, Tier
+from tallybook.domain.catalog.price import AnyRule, Graduated, Package, PerUnit, Price, Tier
 from tallybook.domain.customers.organization import Organization
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.meter import Count, Meter, Sum
@@ -106,7 +106,7 @@ def meters(count: int) -> list[Meter]:
 def plan(measured: Sequence[Meter]) -> PlanVersion:
     """A price of another model for each meter."""
     tiers = (Tier(Decimal(100_000), Decimal("0.000004")), Tier(None, Decimal("0.000002")))
-    rules = (
+    rules: tuple[AnyRule, ...] = (
         PerUnit(unit_amount=Decimal("0.0000025")),
         Graduated(tiers=tiers),
         Package(package_size=Decimal(1000), package_amount=Decimal("0.5")),

@@ -6,7 +6,9 @@ from datetime import datetime
 
 import msgspec
 from litestar import Router, post
+from litestar.params import JSONBody
 
+from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.security import requires
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.invoicing.billing_run import BillingRun, Stuck
@@ -14,7 +16,6 @@ from tallybook.domain.kernel.instants import to_utc
 from tallybook.domain.kernel.money import Money, to_major_units
 from tallybook.services.close_period import close_due_periods
 from tallybook.services.finalize_invoice import finalize_drafts
-from tallybook.services.ports import Wiring
 
 
 class BillingOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,7 +60,9 @@ class FinalizationAnswer(msgspec.Struct, frozen=True):
 
 
 @post("/v1/billing-runs", guards=[requires(Scope.WRITE)], status_code=200, sync_to_thread=True)
-def post_billing_run(wiring: Wiring, organization_id: str, data: BillingOrder) -> BillingRunAnswer:
+def post_billing_run(
+    wiring: Wired, organization_id: OrganizationId, data: JSONBody[BillingOrder]
+) -> BillingRunAnswer:
     """Close every period that is due and draw up its invoice.
 
     Run it as often as you like, also side by side: each period is billed once.
@@ -72,7 +75,7 @@ def post_billing_run(wiring: Wiring, organization_id: str, data: BillingOrder) -
 
 @post("/v1/finalizations", guards=[requires(Scope.WRITE)], status_code=200, sync_to_thread=True)
 def post_finalizations(
-    wiring: Wiring, organization_id: str, data: FinalizationOrder
+    wiring: Wired, organization_id: OrganizationId, data: JSONBody[FinalizationOrder]
 ) -> FinalizationAnswer:
     """Number and freeze every draft whose period is over, the oldest first, without a gap."""
     return FinalizationAnswer(finalize_drafts(wiring, organization_id, until=_utc(data.until)))

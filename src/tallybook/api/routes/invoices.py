@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Router, get, post
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 
+from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.pages import After, Limit, Page
 from tallybook.api.security import requires
 from tallybook.api.workings import StepAnswer, answer_working
@@ -28,11 +29,10 @@ from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import Money, to_major_units
 from tallybook.services.finalize_invoice import finalize_invoice
-from tallybook.services.ports import Wiring
 from tallybook.services.read_invoice import list_invoices, list_line_events, read_invoice
 from tallybook.services.verify_invoice import verify_invoice
 
-InvoiceId = Annotated[str, Parameter(description="The invoice's id, or its number.")]
+InvoiceId = Annotated[str, PathParameter(description="The invoice's id, or its number.")]
 
 
 class InvoiceSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,16 +104,18 @@ class VerificationAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 @get("/v1/invoices", guards=[requires(Scope.READ)], sync_to_thread=True)
 def read_invoices(
-    wiring: Wiring,
-    organization_id: str,
+    wiring: Wired,
+    organization_id: OrganizationId,
     *,
     customer: Annotated[
-        str | None, Parameter(description="Only those of the customer with this key.")
+        str | None, QueryParameter(description="Only those of the customer with this key.")
     ] = None,
     subscription: Annotated[
-        str | None, Parameter(description="Only those of the subscription with this key.")
+        str | None, QueryParameter(description="Only those of the subscription with this key.")
     ] = None,
-    status: InvoiceStatus | None = None,
+    status: Annotated[
+        InvoiceStatus | None, QueryParameter(description="Only those in this state.")
+    ] = None,
     limit: Limit = 100,
     after: After = "",
 ) -> Page[InvoiceSummary]:
@@ -134,11 +136,12 @@ def read_invoices(
 
 @get("/v1/invoices/{invoice_id:str}", guards=[requires(Scope.READ)], sync_to_thread=True)
 def read_one_invoice(
-    wiring: Wiring,
-    organization_id: str,
+    wiring: Wired,
+    organization_id: OrganizationId,
     invoice_id: InvoiceId,
     locale: Annotated[
-        str | None, Parameter(description="The language of the sentences; else the customer's.")
+        str | None,
+        QueryParameter(description="The language of the sentences; else the customer's."),
     ] = None,
 ) -> InvoiceAnswer:
     """One invoice, with each line's working in figures and in words."""
@@ -151,11 +154,11 @@ def read_one_invoice(
     sync_to_thread=True,
 )
 def read_line_events(
-    wiring: Wiring,
-    organization_id: str,
+    wiring: Wired,
+    organization_id: OrganizationId,
     *,
     invoice_id: InvoiceId,
-    number: Annotated[int, Parameter(ge=1, description="The line's number, from 1.")],
+    number: Annotated[int, PathParameter(ge=1, description="The line's number, from 1.")],
     limit: Limit = 100,
     after: After = "",
 ) -> Page[StoredEvent]:
@@ -173,7 +176,7 @@ def read_line_events(
     sync_to_thread=True,
 )
 def post_verification(
-    wiring: Wiring, organization_id: str, invoice_id: InvoiceId
+    wiring: Wired, organization_id: OrganizationId, invoice_id: InvoiceId
 ) -> VerificationAnswer:
     """Count and rate every line again from the events, as of the invoice's position."""
     verification = verify_invoice(wiring, organization_id, invoice_id)
@@ -193,7 +196,9 @@ def post_verification(
     status_code=200,
     sync_to_thread=True,
 )
-def post_finalization(wiring: Wiring, organization_id: str, invoice_id: InvoiceId) -> InvoiceAnswer:
+def post_finalization(
+    wiring: Wired, organization_id: OrganizationId, invoice_id: InvoiceId
+) -> InvoiceAnswer:
     """Number a draft and freeze it. Repeating it answers the same invoice."""
     return _shown(finalize_invoice(wiring, organization_id, invoice_id), None)
 
