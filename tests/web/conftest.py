@@ -28,7 +28,7 @@ METER = {"key": "tokens", "name": "Tokens", "event_type": "completion", "unit": 
 }
 TIERS = [{"up_to": "1000", "unit_amount": "0.01"}, {"unit_amount": "0.0075"}]
 PLAN = {
-    "plan_key": "pro",
+    "key": "pro",
     "name": "Pro",
     "currency": "EUR",
     "prices": [
@@ -78,7 +78,7 @@ def company(wiring: Wiring, organization: Organization) -> Iterator[Company]:
         for customer in CUSTOMERS:
             company.post("/v1/customers", customer)
             contract = {"key": customer["key"], "customer": customer["key"], "plan": "pro"}
-            starts = {"starts_at": "2026-03-01T05:00:00Z", "alignment": "calendar"}
+            starts = {"starts_at": "2026-03-01T08:30:00Z", "alignment": "calendar"}
             company.post("/v1/subscriptions", contract | starts)
         company.post(
             "/v1/events",

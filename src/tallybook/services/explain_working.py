@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
@@ -12,6 +13,8 @@ from babel.numbers import format_currency, format_decimal
 from tallybook.domain.catalog.working import Step
 from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.rating.wording import explain_working
+
+_LETTER_BEFORE_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
 
 
 def sentences_of(
@@ -35,9 +38,14 @@ def number_text(number: Decimal, locale: Locale) -> str:
 
 def amount_text(amount: Decimal, currency: str, locale: Locale) -> str:
     """An amount with the currency's sign, its usual decimals, and more where it has more."""
-    return format_currency(
-        Decimal(plain(amount)), currency, locale=locale, decimal_quantization=False
+    return spaced(
+        format_currency(Decimal(plain(amount)), currency, locale=locale, decimal_quantization=False)
     )
+
+
+def spaced(amount: str) -> str:
+    """A hard space between a currency's letters and the digits, where the locale forgot it."""
+    return _LETTER_BEFORE_DIGIT.sub("\u00a0", amount)
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Literal
@@ -16,7 +16,7 @@ from babel.numbers import format_decimal
 
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import Money, minor_digits, to_major_units
-from tallybook.services.explain_working import amount_text, locale_of, number_text
+from tallybook.services.explain_working import amount_text, locale_of, number_text, spaced
 from tallybook.web.labels import labels_of
 
 
@@ -56,7 +56,7 @@ class Reader:
         pattern = copy(self.locale.currency_formats["standard"])
         pattern.frac_prec = (digits, digits)
         amount = to_major_units(Money(minor, currency))
-        return str(pattern.apply(amount, self.locale, currency=currency, currency_digits=False))
+        return spaced(pattern.apply(amount, self.locale, currency=currency, currency_digits=False))
 
     def exact(self, amount: Decimal, currency: str) -> str:
         """An amount that is not rounded, with every decimal it has."""
@@ -79,11 +79,13 @@ class Reader:
         return str(format_datetime(instant, "medium", tzinfo=self.zone, locale=self.locale))
 
     def period(self, span: Span) -> str:
-        """The days of a span that begins and ends at the reader's midnight, first to last; of any
-        other, its two instants."""
+        """The reader's days from the first to the last, if it ends at midnight; else its instants.
+
+        Someone who signs up at noon is billed for that day: only an end within a day, which the
+        next period shares, needs its time of day to be told.
+        """
         starts, ends = (edge.astimezone(self.zone) for edge in (span.starts, span.ends))
-        midnights = all(edge.time().isoformat() == "00:00:00" for edge in (starts, ends))
-        if not midnights or starts == ends:
+        if ends.time() != time.min or starts == ends:
             return f"{self.moment(span.starts)} – {self.moment(span.ends)}"
         last = ends.date() - timedelta(days=1)
         if last == starts.date():

@@ -1,0 +1,78 @@
+"""Figures, money and times as one reader writes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tallybook.domain.kernel.instants import Span
+from tallybook.web.labels import LABELS
+from tallybook.web.reader import Reader
+
+
+def _plain(text: str) -> str:
+    """With ordinary spaces and no marks of direction."""
+    return " ".join(text.replace("\u200f", "").replace("\u2009", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("locale", "minor", "currency", "written", "why"),
+    [
+        ("en-US", 123456, "USD", "$1,234.56", "the sign first, a comma between thousands"),
+        ("sv-SE", 123456, "SEK", "1 234,56 kr", "a hard space between thousands"),
+        ("de-DE", -5, "EUR", "-0,05 €", "less than nothing"),
+        ("en", 1234, "JPY", "¥1,234", "a currency without decimals gets none"),
+        ("en", 1234567, "KWD", "KWD 1,234.567", "a currency with three gets three"),
+        ("en", 100, "EUR", "€1.00", "decimals are printed though they are zero"),
+        ("tlh", 100, "EUR", "€1.00", "an unknown locale reads English"),
+    ],
+)
+def test_money(locale: str, minor: int, currency: str, written: str, why: str) -> None:
+    assert _plain(Reader(locale).money(minor, currency)) == written, why
+
+
+@pytest.mark.parametrize(
+    ("zone", "starts", "ends", "written", "why"),
+    [
+        (
+            "UTC",
+            "2026-03-01",
+            "2026-04-01",
+            "Mar 1 – 31, 2026",
+            "the last day is named, not the end",
+        ),
+        ("Europe/Stockholm", "2026-03-01", "2026-04-01", "Mar 1 – 31, 2026", "over a lost hour"),
+        ("UTC", "2026-12-15", "2027-01-15", "Dec 15, 2026 – Jan 14, 2027", "over a year"),
+        ("UTC", "2026-03-01", "2026-03-02", "March 1, 2026", "a single day"),
+        ("UTC", "2026-03-01T09:30", "2026-04-01", "Mar 1 – 31, 2026", "begun within a day"),
+        (
+            "UTC",
+            "2026-03-01T09:30",
+            "2026-04-01T09:30",
+            "Mar 1, 2026, 9:30:00 AM – Apr 1, 2026, 9:30:00 AM",
+            "an end within a day, which the next period shares",
+        ),
+    ],
+)
+def test_periods(zone: str, starts: str, ends: str, written: str, why: str) -> None:
+    span = Span(
+        *(
+            datetime.fromisoformat(edge).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+            for edge in (starts, ends)
+        )
+    )
+    assert _plain(Reader("en", zone).period(span)) == written, why
+
+
+def test_every_language_has_every_word() -> None:
+    names = {language: set(words) for language, words in LABELS.items()}
+    assert all(words == names["en"] for words in names.values())
+    for language, words in LABELS.items():
+        for name, text in words.items():
+            fields = {part for part in text.split("{") if "}" in part}
+            english = {part for part in LABELS["en"][name].split("{") if "}" in part}
+            assert {field.partition("}")[0] for field in fields} == {
+                field.partition("}")[0] for field in english
+            }, f"{language} {name}"
