@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
@@ -25,7 +26,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tallybook.bootstrap.config import Config
+from tallybook.bootstrap.config import Config, read_config
+from tallybook.bootstrap.embedded import start_postgres
 from tallybook.bootstrap.wire import database_address, wire
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Flat, PerUnit, Price
@@ -53,7 +55,7 @@ INSERT INTO events (
     content, properties
 )
 SELECT organization, 'call', customer, 'api', toString(call), occurred, occurred,
-    {before:UInt64} + row_number() OVER (), cityHash64(organization, customer, call),
+    row_number() OVER (), cityHash64(organization, customer, call),
     cityHash64(organization, customer, call, 1), map()
 FROM (
     SELECT concat('org_', toString(round)) AS organization,
@@ -66,20 +68,24 @@ FROM (
 """
 
 
-def fill(config: Config, rounds: int, count: int) -> None:
-    """Organizations to close, `count` subscriptions each; customer n calls n % 7 times."""
+def fill_books(config: Config, rounds: int, count: int) -> None:
+    """Organizations to close, `count` subscriptions each."""
     with database_address(config) as url:
         engine = open_database(url)
         migrate(engine)
         for number in range(rounds):
             _fill_books(engine, f"org_{number}", count)
         engine.dispose()
+
+
+def fill_events(config: Config, rounds: int, count: int) -> None:
+    """Their month: customer n calls n % 7 times."""
     columnar = Columnar(config.events_address)
     with columnar.client() as client:
         for table in TABLES:
             client.command(table)
         starts = int(JANUARY.starts.timestamp()) * 1_000_000
-        parameters = {"rounds": rounds, "count": count, "starts": starts, "before": 0}
+        parameters = {"rounds": rounds, "count": count, "starts": starts}
         client.command(FILL, parameters=parameters)
     columnar.close()
 
@@ -193,7 +199,8 @@ class Outcome:
 def simulate(home: Path, *, rounds: int, count: int, seed: int) -> Outcome:
     """One undisturbed round to learn how long a run takes, then `rounds` that are killed."""
     chance = random.Random(seed)
-    _child(home, "fill", str(rounds + 1), str(count))
+    _child(home, "books", str(rounds + 1), str(count))
+    _child(home, "events", str(rounds + 1), str(count))
     undisturbed = _finish(home, "org_0")
     faults = list(undisturbed["faults"])
     halfway = killed = 0
@@ -204,6 +211,27 @@ def simulate(home: Path, *, rounds: int, count: int, seed: int) -> Outcome:
         halfway += 0 < left["invoices"] < count
         faults += [f"{name}: {fault}" for fault in left["faults"]]
     return Outcome(halfway, killed, faults)
+
+
+def race(home: Path, *, racers: int, count: int) -> tuple[list[int], list[str]]:
+    """Processes with one database and an event store each close one month at the same time.
+
+    Answers how many invoices each drew up, and what is wrong when all are done.
+    """
+    server = start_postgres(home / "postgres")
+    database = {"TALLYBOOK_DATABASE_URL": server.get_uri()}
+    homes = [home / f"racer{number}" for number in range(racers)]
+    try:
+        _child(home, "books", "1", str(count), **database)
+        for each in homes:
+            each.mkdir()
+            _child(each, "events", "1", str(count), **database)
+        started = [_started(each, "close", "org_0", **database) for each in homes]
+        shares = [_told(child)["invoices"] for child in started]
+        faults = list(_finish(homes[0], "org_0", **database)["faults"])
+    finally:
+        server.cleanup()
+    return shares, faults
 
 
 def _kill(home: Path, organization_id: str, after_seconds: float) -> bool:
@@ -217,21 +245,43 @@ def _kill(home: Path, organization_id: str, after_seconds: float) -> bool:
     return was_running
 
 
-def _finish(home: Path, organization_id: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(_child(home, "close", organization_id).splitlines()[-1])
+def _finish(home: Path, organization_id: str, **environment: str) -> dict[str, Any]:
+    return _told(_started(home, "close", organization_id, **environment))
+
+
+def _told(child: subprocess.Popen[str]) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(_ended(child).splitlines()[-1])
     return told
 
 
-def _child(home: Path, *arguments: str) -> str:
-    with _started(home, *arguments) as child:
+def _child(home: Path, *arguments: str, **environment: str) -> None:
+    _ended(_started(home, *arguments, **environment))
+
+
+def _ended(child: subprocess.Popen[str]) -> str:
+    with child:
         said, _ = child.communicate(timeout=300)
-    assert child.returncode == 0, f"{arguments} ended with {child.returncode}"
+    assert child.returncode == 0, f"{child.args!r} ended with {child.returncode}"
     return said
 
 
-def _started(home: Path, *arguments: str) -> subprocess.Popen[str]:
+def _started(home: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     command = [sys.executable, __file__, "--home", str(home), "--act", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+    )
+
+
+def act(home: Path, *arguments: str) -> None:
+    """What a process of the harness does."""
+    config = read_config(home)
+    match arguments:
+        case ["books", rounds, count]:
+            fill_books(config, int(rounds), int(count))
+        case ["events", rounds, count]:
+            fill_events(config, int(rounds), int(count))
+        case ["close", organization_id]:
+            close(config, organization_id)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -243,13 +293,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--act", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    match options.act:
-        case ["fill", rounds, count]:
-            fill(Config(options.home), int(rounds), int(count))
-            return 0
-        case ["close", organization_id]:
-            close(Config(options.home), organization_id)
-            return 0
+    if options.act:
+        act(options.home, *options.act)
+        return 0
     print(f"seed {options.seed}")
     with tempfile.TemporaryDirectory(prefix="tb-", ignore_cleanup_errors=True) as home:
         outcome = simulate(
