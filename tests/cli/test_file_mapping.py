@@ -32,7 +32,7 @@ def test_every_other_column_that_is_not_blank_becomes_a_property() -> None:
         "source": "file",
         "type": "call",
         "customer": "acme",
-        "occurred_at": "2026-03-01T12:00:00Z",
+        "time": "2026-03-01T12:00:00Z",
         "properties": {"n": "7", "region": "eu"},
     }
 
@@ -51,7 +51,7 @@ def test_every_other_column_that_is_not_blank_becomes_a_property() -> None:
          "a column that is not used for a field is a property"),
         ({"where": ["region=eu", "n!=8"]}, {"customer": "acme"}, "all conditions hold"),
         ({"time": {"column": "=2026-01-01T00:00:00Z"}},
-         {"occurred_at": "2026-01-01T00:00:00Z"}, "one time for all"),
+         {"time": "2026-01-01T00:00:00Z"}, "one time for all"),
     ],
 )  # fmt: skip
 def test_an_option_says_otherwise(

@@ -60,7 +60,7 @@ def test_a_time_that_could_mean_another_is_refused(
 ) -> None:
     with pytest.raises(Invalid) as refused:
         instants(how)(cell)
-    assert (refused.value.code, refused.value.field) == (code, "occurred_at")
+    assert (refused.value.code, refused.value.field) == (code, "time")
     assert mend in refused.value.mend
 
 

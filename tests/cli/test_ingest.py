@@ -69,7 +69,7 @@ def test_every_row_that_does_not_count_is_reported_by_its_number(
     assert {row: one["verdict"] for row, one in problems.items()} == {
         2: "conflict", 3: "unreadable", 4: "unreadable", 5: "rejected",
     }  # fmt: skip
-    assert problems[3]["field"] == "occurred_at"
+    assert problems[3]["field"] == "time"
     assert problems[3]["event"]["at"] == "yesterday", "the row itself, to be mended"
     assert problems[5]["field"] == "customer"
     shown = tallybook("ingest", str(path), *MAPPED, code=1).out
@@ -93,7 +93,7 @@ def test_a_dry_run_shows_the_events_and_sends_none(tallybook: Any, usage_file: P
         "source": "file",
         "type": "call",
         "customer": "acme",
-        "occurred_at": "2026-03-01T10:00:00Z",
+        "time": "2026-03-01T10:00:00Z",
         "properties": {"tokens": "1.50"},
     }
     assert tokens(tallybook) == "0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 _PIPE_WIDTH = 200
+_FRACTION = re.compile(r"\.\d+")
 
 
 class Column(NamedTuple):
@@ -56,12 +58,14 @@ def show(results: Any, columns: Iterable[Column], *, as_json: bool, title: str =
         print_json(list(results))
         return
     columns = list(columns)
-    table = plain_table(*columns, title=title)
+    table = plain_table(*columns)
     for result in results:
         table.add_row(*(Text(column.of(result)) for column in columns))
     if not table.row_count:
         screen().print("[dim]None.[/]")
         return
+    if title:  # as a line of its own: a table's title is folded to the table's width
+        screen().print(f"\n[italic]{title}[/]")
     screen().print(table)
 
 
@@ -78,11 +82,9 @@ def show_one(result: Mapping[str, Any], fields: Iterable[Column], *, as_json: bo
     screen().print(table)
 
 
-def plain_table(*columns: Column, title: str = "", **options: Any) -> Table:
+def plain_table(*columns: Column, **options: Any) -> Table:
     """A table with a line under its head and nothing else."""
-    table = Table(
-        box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, **options
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, **options)
     for column in columns:
         table.add_column(
             column.title,
@@ -100,10 +102,10 @@ def print_json(value: Any) -> None:
 
 
 def moment(path: str) -> Callable[[Mapping[str, Any]], str]:
-    """The instant at `path`, shortened to what people read: `2026-03-01 12:30:00Z`."""
+    """The instant at `path`, to the second, as people read it: `2026-03-01 12:30:00Z`."""
 
     def text(result: Mapping[str, Any]) -> str:
         instant = text_at(result, path)
-        return instant.replace("T", " ").replace("+00:00", "Z")
+        return _FRACTION.sub("", instant).replace("T", " ").replace("+00:00", "Z")
 
     return text

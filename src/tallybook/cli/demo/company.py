@@ -121,7 +121,7 @@ def lines(month: Month, count: int = EVENTS) -> Iterator[bytes]:
         user = (dice >> 16) % sender.users
         head = (
             f'{{"id":"demo-{number:07}","source":"gateway","customer":"{sender.key}",'
-            f'"occurred_at":"{sender.local(at).isoformat()}Z",'
+            f'"time":"{sender.local(at).isoformat()}Z",'
             f'"actor":"{sender.key}/user-{user:02}",'
         )
         if kind < 92:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from tallybook.cli.files.rows import unreadable
 from tallybook.cli.importing.mapping import FileMapping
 from tallybook.cli.importing.sending import Batch
 
@@ -84,5 +85,8 @@ def state_directory() -> Path:
 
 def content_hash(path: Path) -> str:
     """24 hexadecimal digits that stand for the bytes of the file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:24]
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()[:24]
+    except OSError as error:
+        raise unreadable(path, f"cannot be read: {error.strerror}.", "Check the path.") from None

@@ -57,7 +57,7 @@ class EventMaker:
             "source": self._source(cells),
             "type": self._type(cells),
             "customer": self._customer(cells),
-            "occurred_at": occurred_at.isoformat().replace("+00:00", "Z"),
+            "time": occurred_at.isoformat().replace("+00:00", "Z"),
             "properties": self._properties(cells),
         }
         if self._actor is not None:

@@ -116,7 +116,7 @@ class Import:
         if not events:
             return False
         answered = send(client, Batch(events, range(len(events)), rows_done))
-        return "accepted" not in answered.counts
+        return not answered.counts.get("accepted")
 
     def _batches(self, reading: Reading, content: str, rows_done: int) -> Iterator[Batch]:
         maker = self._maker(reading, content)

@@ -72,11 +72,16 @@ def send_all(
                 if not pending:
                     return
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for answered in done:
+                for answered in sorted(done, key=_has_failed):
                     yield answered.result()
         finally:
             for unsent in pending:
                 unsent.cancel()
+
+
+def _has_failed(answered: Future[Answered]) -> bool:
+    """Answers go before failures, so that what was answered is accounted for first."""
+    return answered.exception() is not None
 
 
 def send(client: httpx.Client, batch: Batch) -> Answered:

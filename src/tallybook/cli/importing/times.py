@@ -41,7 +41,7 @@ class TimeFormat(NamedTuple):
 
 
 def instants(time_format: TimeFormat) -> ToInstant:
-    """The reader of such times; what cannot be read is refused at the field `occurred_at`.
+    """The reader of such times; what cannot be read is refused at the field `time`.
 
     Digits beyond a microsecond are cut. Of a local hour that occurs twice the first is taken; a
     local time that never was, because clocks jumped over it, is refused.
@@ -73,7 +73,7 @@ def instants(time_format: TimeFormat) -> ToInstant:
 
 def _counts(factor: Decimal, base: datetime) -> ToInstant:
     def to_instant(cell: Any) -> datetime:
-        count = parse_decimal(text_of(cell).strip(), field="occurred_at")
+        count = parse_decimal(text_of(cell).strip(), field="time")
         micros = int((count * factor).to_integral_value(rounding=ROUND_FLOOR))
         try:
             return base + timedelta(microseconds=micros)
@@ -99,7 +99,7 @@ def _written(read: Callable[[str], datetime], local: ZoneInfo | None, kind: str)
             raise Invalid(
                 "time_without_zone",
                 f"{written.isoformat()} names no time zone.",
-                field="occurred_at",
+                field="time",
                 mend="Add --timezone, such as --timezone UTC.",
             )
         return _settled(written.replace(tzinfo=local))
@@ -114,7 +114,7 @@ def _settled(written: datetime) -> datetime:
         raise Invalid(
             "time_never_was",
             f"{written.replace(tzinfo=None).isoformat()} was skipped by the clocks there.",
-            field="occurred_at",
+            field="time",
             mend="Check --timezone.",
         )
     return instant
@@ -125,4 +125,4 @@ def _unreadable(text: str, kind: str) -> Invalid:
     if _NUMBER.fullmatch(text):
         unit = _LOOKS_LIKE.get(len(text.partition(".")[0]), "")
         mend = f"Say what it counts: --time-format {unit or 'seconds|millis|micros|nanos'}."
-    return Invalid("not_a_time", f"{text[:40]!r} is not {kind}.", field="occurred_at", mend=mend)
+    return Invalid("not_a_time", f"{text[:40]!r} is not {kind}.", field="time", mend=mend)
