@@ -188,7 +188,8 @@ def _option_lines(command: Any) -> Iterator[str]:
     yield "| option | |"
     yield "|---|---|"
     for option in options:
-        names = ", ".join(f"`{name}`" for name in sorted(option.opts, key=len, reverse=True))
+        spelled = sorted(option.opts, key=len, reverse=True) + option.secondary_opts
+        names = ", ".join(f"`{name}`" for name in spelled)
         told = _plain(option.help or "")
         if option.required:
             told = f"{told} Required."
@@ -202,7 +203,7 @@ def _option_lines(command: Any) -> Iterator[str]:
 
 def _plain(text: str | None) -> str:
     """Help as Markdown: what the terminal colours as an example becomes code."""
-    marked = re.sub(r"\[cyan\](.*?)\[/\]", r"`\1`", text or "")
+    marked = re.sub(r"\[cyan\](.*?)\[/\]", r"`\1`", text or "", flags=re.DOTALL)
     paragraphs = re.sub(r"\[/?[a-z ]*\]", "", marked).split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 

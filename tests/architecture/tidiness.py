@@ -97,12 +97,9 @@ def own_clocks(path: str, tree: ast.AST) -> Iterator[Finding]:
             yield Finding(path, node.lineno, f"{whose}.{clock}: take `now` as an argument")
         elif whose == "time" and clock in {"time", "time_ns", "localtime", "gmtime"}:
             yield Finding(path, node.lineno, f"time.{clock}: take `now` as an argument")
-        elif whose == "uuid" and clock.startswith("uuid"):
-            yield Finding(
-                path, node.lineno, f"uuid.{clock}: take the id, or `new_id`, as an argument"
-            )
-        elif whose in {"random", "secrets"} and floor(path) in {"domain", "services"}:
-            yield Finding(path, node.lineno, f"{whose}.{clock}: take what is random as an argument")
+        elif whose in {"uuid", "random", "secrets"} and floor(path) in {"domain", "services"}:
+            message = f"{whose}.{clock}: take what is random, or `new_id`, as an argument"
+            yield Finding(path, node.lineno, message)
 
 
 def sql_outside_stores(path: str, tree: ast.AST) -> Iterator[Finding]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 from rich import box
@@ -109,3 +111,23 @@ def moment(path: str) -> Callable[[Mapping[str, Any]], str]:
         return _FRACTION.sub("", instant).replace("T", " ").replace("+00:00", "Z")
 
     return text
+
+
+def stretch(span: str, timezone: str) -> Callable[[Mapping[str, Any]], str]:
+    """The span at one path by the clocks of the zone at another: `2026-03-01 to 2026-04-01`.
+
+    Its end is not part of it. Times are shown where they are not midnight.
+    """
+
+    def text(result: Mapping[str, Any]) -> str:
+        zone = ZoneInfo(text_at(result, timezone) or "UTC")
+        edges = (text_at(result, f"{span}/{edge}") for edge in ("starts", "ends"))
+        return " to ".join(_local(edge, zone) for edge in edges)
+
+    return text
+
+
+def _local(instant: str, zone: ZoneInfo) -> str:
+    there = datetime.fromisoformat(instant).astimezone(zone)
+    is_midnight = there.time().isoformat() == "00:00:00"
+    return there.date().isoformat() if is_midnight else there.strftime("%Y-%m-%d %H:%M:%S")
