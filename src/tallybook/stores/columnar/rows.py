@@ -95,6 +95,11 @@ class Rows:
             found.append(f"occurred_at >= {bind.instant(span.starts)}")
         if scope.customers is not None:
             found.append(self._is_one_of(scope.customers))
+        if scope.asked:
+            # The join alone would read every customer's events; neighbours lie close together.
+            asked = [customer for customer, _ in scope.asked]
+            found.append(f"customer >= {bind.text(min(asked))}")
+            found.append(f"customer <= {bind.text(max(asked))}")
         for name, value in scope.match.items():
             found.append(f"{text_sql(parse_path(name), bind)} = {bind.text(value)}")
         return found + self.filters(scope.meter.filter)
