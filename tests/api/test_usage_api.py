@@ -78,6 +78,16 @@ def test_usage_is_cut_by_a_local_clock_and_split_by_a_dimension(usage: Client) -
     ], "summer time begins on 29 March"
 
 
+def test_windows_in_which_nothing_was_used_are_answered_if_asked_for(usage: Client) -> None:
+    months = ask(usage, customer="cid", period="2026", window="month")
+    assert [row["quantity"] for row in months["results"]] == ["1.5"]
+    filled = ask(usage, customer=["cid", "eve"], period="2026", window="month", fill=True)
+    assert len(filled["results"]) == 24
+    assert [row["quantity"] for row in filled["results"]] == ["0", "0", "1.5"] + ["0"] * 21
+    starts = [row["from"] for row in filled["results"][:12]]
+    assert starts[1:] == [row["to"] for row in filled["results"][:11]]
+
+
 def test_match_keeps_one_value_of_a_dimension(usage: Client) -> None:
     assert quantities(ask(usage, match="model:large", customer="cid")) == [("cid", "1")]
     assert quantities(ask(usage, match="model:", customer="cid")) == [("cid", "0.5")]
@@ -132,6 +142,7 @@ def test_the_events_behind_a_row_are_paged(usage: Client) -> None:
         ({"timezone": "Mars/Base"}, 422, "unknown_timezone", "timezone", "no such zone"),
         ({"window": "second"}, 422, "unknown_window", "window", "no such size"),
         ({"period": "2026", "window": "minute"}, 422, "too_many_windows", "window", "525,600"),
+        ({"window": "minute", "customer": ["c"] * 23}, 422, "too_many_rows", "limit", "1,026,720"),
         ({"group_by": "region"}, 422, "unknown_dimension", "group_by", "not of this meter"),
         ({"group_by": "model,model"}, 422, "dimension_twice", "group_by", "once is enough"),
         ({"match": "region:eu"}, 422, "unknown_dimension", "match", "not of this meter"),

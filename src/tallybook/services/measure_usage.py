@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 import msgspec
 
@@ -12,15 +13,22 @@ from tallybook.domain.kernel.calendar import checked_timezone
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span, to_utc, zone
 from tallybook.domain.metering.definition import check_query
+from tallybook.domain.metering.filling import filled
 from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
-from tallybook.domain.metering.windows import named_period
+from tallybook.domain.metering.windows import checked_window, cut, named_period
 from tallybook.services.find_meters import found_meter
 from tallybook.services.ports import Wiring
+
+MOST_ROWS = 1_000_000
+"""Customers times windows that one answer may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageQuestion:
-    """Which usage is asked for: a named `period` or a start and an end; `as_of` None means now."""
+    """Which usage is asked for: a named `period` or a start and an end; `as_of` None means now.
+
+    With `fills`, windows in which nothing was used are answered too.
+    """
 
     meter: str
     customers: tuple[str, ...] | None = None
@@ -32,6 +40,7 @@ class UsageQuestion:
     group_by: tuple[str, ...] = ()
     match: dict[str, str]
     as_of: int | None = None
+    fills: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +70,36 @@ def measure_usage(
     The answer names its as-of: asked again with it, the same question has the same answer for ever.
     """
     meter, query = _read(wiring, organization_id, question)
-    if query.customers is not None:
-        return UsageAnswered(meter, query, wiring.usage.measure(organization_id, meter, query), "")
-    customers = wiring.usage.customers(organization_id, meter, query, after=after, limit=limit + 1)
-    page = msgspec.structs.replace(query, customers=tuple(customers[:limit]))
-    usage = wiring.usage.measure(organization_id, meter, page)
-    return UsageAnswered(meter, query, usage, customers[limit - 1] if customers[limit:] else "")
+    windows = _windows(query)
+    next_ = ""
+    if query.customers is None:
+        found = wiring.usage.customers(organization_id, meter, query, after=after, limit=limit + 1)
+        next_ = found[limit - 1] if found[limit:] else ""
+        query = msgspec.structs.replace(query, customers=tuple(found[:limit]))
+    assert query.customers is not None
+    _check_size(query.customers, windows)
+    usage = wiring.usage.measure(organization_id, meter, query)
+    if question.fills:
+        named = () if question.group_by else question.customers or ()
+        usage = filled(usage, windows, customers=named, as_of=query.as_of)
+    return UsageAnswered(meter, query, usage, next_)
+
+
+def _windows(query: UsageQuery) -> list[Span]:
+    if query.window is None:
+        return [query.span]
+    boundaries = cut(query.span, checked_window(query.window), zone(query.timezone))
+    return [Span(*pair) for pair in pairwise(boundaries)]
+
+
+def _check_size(customers: tuple[str, ...], windows: list[Span]) -> None:
+    if len(customers) * len(windows) > MOST_ROWS:
+        raise Invalid(
+            "too_many_rows",
+            f"{len(customers):,} customers with {len(windows):,} windows each are too many rows.",
+            field="limit",
+            mend=f"Ask for at most {max(1, MOST_ROWS // len(windows)):,} customers at a time.",
+        )
 
 
 def list_counted_events(

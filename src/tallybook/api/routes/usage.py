@@ -109,6 +109,9 @@ def read_usage(
     ] = None,
     match: Match = None,
     as_of: AsOf = None,
+    fill: Annotated[
+        bool, QueryParameter(description="Answer windows in which nothing was used, too.")
+    ] = False,
     limit: Annotated[
         int, QueryParameter(ge=1, le=100_000, description="How many customers at most.")
     ] = 1000,
@@ -130,6 +133,7 @@ def read_usage(
         group_by=_names(group_by),
         match=_matches(match),
         as_of=as_of,
+        fills=fill,
     )
     found = measure_usage(wiring, organization_id, question, after=after, limit=limit)
     return UsageAnswer(

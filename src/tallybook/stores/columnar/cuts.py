@@ -38,6 +38,13 @@ class Cuts:
             return f"roundDown({at}, {self._starts})"
         return f"({self._first} + {self._number(at)} * {self._length})"
 
+    def bounds(self, key: str) -> tuple[str, str]:
+        """The start and the end of the window with this key."""
+        if self._step is None:
+            return key, f"arrayElement({self._ends}, indexOf({self._starts}, {key}))"
+        opens, closes = self._bounds[0], self._bounds[-1]
+        return f"greatest({key}, {opens})", f"least({key} + {self._length}, {closes})"
+
     def touched(self, begins: str, ends: str) -> str:
         """The windows that `[begins, ends)` touches, as a list of (key, start, end).
 
@@ -49,11 +56,10 @@ class Cuts:
                 f"arrayFilter(w -> w.2 <= {last} AND w.3 > {begins}, "
                 f"arrayZip({self._starts}, {self._starts}, {self._ends}))"
             )
-        start = f"{self._first} + n * {self._length}"
-        opens, closes = self._bounds[0], self._bounds[-1]
+        key = f"{self._first} + n * {self._length}"
+        opens, closes = self.bounds(key)
         return (
-            f"arrayMap(n -> ({start}, greatest({start}, {opens}), "
-            f"least({start} + {self._length}, {closes})), "
+            f"arrayMap(n -> ({key}, {opens}, {closes}), "
             f"range({self._number(begins)}, {self._number(last)} + 1))"
         )
 

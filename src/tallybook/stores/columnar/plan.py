@@ -10,9 +10,9 @@ class Plan:
     """Rows, and what is made of each group of them.
 
     `source` is a SELECT whose rows have the keys that usage is grouped by. `parts` are what the
-    aggregation makes its quantity from. `event_count` and `checksum` are the evidence. Where the
-    events behind a group are not simply those counted in its span, `positions` tells them: a list
-    for each row of `source`.
+    aggregation makes its quantity from. `event_count` and `checksum` are the evidence. The events
+    behind a group are those counted in its span, with `looks_back` also all before it; or, where
+    that is too many, those at `positions`, a list for each row of `source`.
     """
 
     source: str
@@ -20,3 +20,4 @@ class Plan:
     event_count: str = "count()"
     checksum: str = "sumWithOverflow(content)"
     positions: str = ""
+    looks_back: bool = False

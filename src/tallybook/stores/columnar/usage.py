@@ -18,14 +18,10 @@ from tallybook.domain.metering.windows import checked_window, cut
 from tallybook.services.ports import CustomerSpan, Inspection
 from tallybook.stores.columnar.aggregations.registered import PLANS
 from tallybook.stores.columnar.client import Columnar
-from tallybook.stores.columnar.parameters import from_microseconds, microseconds
+from tallybook.stores.columnar.parameters import microseconds
 from tallybook.stores.columnar.plan import Plan
 from tallybook.stores.columnar.rows import Rows, Scope
-
-_EVENT = (
-    "type, customer, id, toUnixTimestamp64Micro(occurred_at), source, actor, properties, "
-    "toUnixTimestamp64Micro(received_at), position"
-)
+from tallybook.stores.columnar.stored import STORED, stored_event
 
 
 class ColumnarUsage:
@@ -98,7 +94,8 @@ class ColumnarUsage:
             counted = f"SELECT arrayJoin({plan.positions}) FROM ({plan.source})"
             where = [*rows.conditions(span=query.span, looks_back=True), f"position IN ({counted})"]
         else:
-            where = rows.conditions(span=query.span) + rows.readable(rows.values())
+            where = rows.conditions(span=query.span, looks_back=plan.looks_back)
+            where += rows.readable(rows.values())
         if after:
             where.append(_is_after(after, rows))
         found = self._events(where, rows, order="occurred_at, position", limit=limit + 1)
@@ -148,11 +145,11 @@ class ColumnarUsage:
         self, where: Sequence[str], rows: Rows, *, order: str, limit: int
     ) -> list[StoredEvent]:
         statement = (
-            f"SELECT {_EVENT} FROM events WHERE {' AND '.join(where)} "
+            f"SELECT {STORED} FROM events WHERE {' AND '.join(where)} "
             f"ORDER BY {order} LIMIT {rows.parameters.whole(limit)}"
         )
         columns = self._columns(statement, rows)
-        return [_stored(row) for row in zip(*columns, strict=True)]
+        return [stored_event(row) for row in zip(*columns, strict=True)]
 
 
 def _scope(organization_id: str, meter: Meter, query: UsageQuery) -> Scope:
@@ -224,19 +221,4 @@ def _is_after(cursor: str, rows: Rows) -> str:
     return (
         f"(toUnixTimestamp64Micro(occurred_at), position) > "
         f"({at_sql}, {rows.parameters.position(int(position))})"
-    )
-
-
-def _stored(row: tuple[Any, ...]) -> StoredEvent:
-    type_, customer, id_, occurred_us, source, actor, properties, received_us, position = row
-    return StoredEvent(
-        type=type_,
-        customer=customer,
-        id=id_,
-        occurred_at=from_microseconds(occurred_us),
-        source=source,
-        actor=actor,
-        properties=properties,
-        received_at=from_microseconds(received_us),
-        position=position,
     )

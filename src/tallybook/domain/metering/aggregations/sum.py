@@ -8,9 +8,14 @@ from tallybook.domain.metering.aggregations.aggregation import Aggregation, Colu
 
 
 class Sum(Aggregation, frozen=True, tag="sum"):
-    """The values added up. `value` is an expression over an event's properties."""
+    """The values added up. `value` is an expression over an event's properties.
+
+    With `carries`, those since the first event are added and not only those of the span: what has
+    been bought and not given back by its end.
+    """
 
     value: str
+    carries: bool = False
 
     @property
     def columns(self) -> Mapping[str, Column]:

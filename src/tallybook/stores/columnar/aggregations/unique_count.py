@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from tallybook.domain.metering.aggregations.unique_count import UniqueCount
+from tallybook.domain.kernel.instants import zone
+from tallybook.domain.metering.aggregations.unique_count import Held, UniqueCount
+from tallybook.domain.metering.windows import Window, cut
+from tallybook.stores.columnar.cuts import Cuts
+from tallybook.stores.columnar.levels import set_levels
 from tallybook.stores.columnar.plan import Plan
 from tallybook.stores.columnar.rows import Rows
 
 
 def plan_unique_count(aggregation: UniqueCount, rows: Rows) -> Plan:
     """Count the different texts, exactly."""
-    del aggregation
-    return Plan(rows.in_windows(rows.counted()), parts=("uniqExact(value)",))
+    if not aggregation.operation:
+        return Plan(rows.in_windows(rows.counted()), parts=("uniqExact(value)",))
+    return Plan(
+        set_levels(rows, "toUInt8(operation = 'add')", ("value",)),
+        parts=(_held(aggregation, rows),),
+        positions="[position]",
+    )
+
+
+def _held(aggregation: UniqueCount, rows: Rows) -> str:
+    if aggregation.held is Held.AT_END:
+        return "countIf(level = 1 AND held_till = window_closes)"
+    if aggregation.held is Held.AT_ANY_TIME:
+        return "uniqExactIf(value, level = 1)"
+    days = Cuts(cut(rows.scope.span, Window.DAY, zone(aggregation.timezone)), rows.parameters)
+    touched = f"arrayMap(day -> (value, day.1), {days.touched('held_from', 'held_till')})"
+    return f"uniqExactArrayIf({touched}, level = 1)"

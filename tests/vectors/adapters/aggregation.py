@@ -1,0 +1,221 @@
+"""Aggregations: cases sent as events into the real event store and measured by meters."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+from tallybook.domain.kernel.instants import Span, parse_instant, zone
+from tallybook.domain.metering.aggregations.aggregation import TimeUnit
+from tallybook.domain.metering.aggregations.time_weighted import TimeWeighted
+from tallybook.domain.metering.aggregations.unique_count import Held
+from tallybook.domain.metering.definition import checked_meter
+from tallybook.domain.metering.filling import filled
+from tallybook.domain.metering.meter import (
+    AnyAggregation,
+    Conversion,
+    Count,
+    FinalRounding,
+    Latest,
+    Max,
+    Meter,
+    Sum,
+    UniqueCount,
+    Usage,
+    UsageQuery,
+)
+from tallybook.domain.metering.windows import checked_window, cut
+from tallybook.services.ingest_events import ingest_events
+from tallybook.stores.columnar.client import Columnar
+from tallybook.stores.columnar.event_log import ColumnarEventLog
+from tallybook.stores.columnar.usage import ColumnarUsage
+from vectors.run import NotSupported
+
+Given = Mapping[str, Any]
+
+ORGANIZATION = "org_vectors"
+CUSTOMER = "customer"
+TICK = timedelta(microseconds=1)
+ROUNDING = {"half_up": "half_up", "ceil": "ceiling", "floor": "floor"}
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The customer of a case over one of its buckets."""
+
+    customer: str
+    span: Span
+
+
+class Store:
+    """One event store for every case; each case has events of a type of its own."""
+
+    def __init__(self) -> None:
+        url = os.environ.get("TALLYBOOK_VECTORS_EVENTS_URL", "")
+        if not url:
+            self._home = tempfile.TemporaryDirectory(prefix="tb-", ignore_cleanup_errors=True)
+            url = f"chdb://{self._home.name}/events"
+        columnar = Columnar(url, database="vectors")
+        self.usage = ColumnarUsage(columnar)
+        log = ColumnarEventLog(columnar)
+        self.wiring: Any = SimpleNamespace(
+            event_log=log, now=lambda: datetime(2030, 1, 1, tzinfo=UTC)
+        )
+        atexit.register(columnar.close)
+        atexit.register(log.close)
+
+    def send(self, events: list[dict[str, Any]]) -> int:
+        """Ingest events; an as-of that includes them."""
+        body = "\n".join(json.dumps(event) for event in events).encode()
+        return ingest_events(self.wiring, ORGANIZATION, body).position
+
+
+@lru_cache
+def store() -> Store:
+    return Store()
+
+
+def answer(given: Given) -> dict[str, Any]:
+    span = _span(given["window"])
+    type_ = f"case{next(_numbers)}"
+    as_of = store().send(list(_events(given, type_, span)))
+    meter = checked_meter(
+        Meter(
+            id="meter",
+            key="meter",
+            name="Meter",
+            event_type=type_,
+            aggregation=_aggregation(given),
+            dimensions=tuple(_path(name) for name in given.get("group_by", ())),
+            conversion=_conversion(given.get("prorate", {})),
+            rounding=_rounding(given.get("rounding")),
+            created_at=span.starts,
+        )
+    )
+    if "bucket" in given:
+        return {"buckets": [_bucket(row) for row in _buckets(given, meter, span, as_of)]}
+    query = UsageQuery(span=span, as_of=as_of, group_by=meter.dimensions)
+    usage = store().usage.measure(ORGANIZATION, meter, query)
+    if "group_by" in given:
+        return {"groups": [_group(given, row) for row in usage]}
+    return {"value": usage[0].quantity if usage else Decimal(0)}
+
+
+def _buckets(given: Given, meter: Meter, span: Span, as_of: int) -> list[Usage]:
+    bucket = given["bucket"]
+    if "boundaries" in bucket:
+        bounds = [parse_instant(text) for text in bucket["boundaries"]]
+        spans = [Span(*pair) for pair in pairwise(bounds)]
+        asked = [Asked(CUSTOMER, each) for each in spans]
+        usage = store().usage.measure_spans(ORGANIZATION, meter, asked, as_of=as_of)
+    else:
+        timezone = bucket.get("tz", "UTC")
+        query = UsageQuery(span=span, as_of=as_of, window=bucket["size"], timezone=timezone)
+        usage = store().usage.measure(ORGANIZATION, meter, query)
+        bounds = list(cut(span, checked_window(bucket["size"]), zone(timezone)))
+        spans = [Span(*pair) for pair in pairwise(bounds)]
+    if bucket.get("omit_empty"):
+        return usage
+    return filled(usage, spans, customers=[CUSTOMER], as_of=as_of)
+
+
+def _bucket(row: Usage) -> dict[str, Any]:
+    return {"start": row.span.starts, "end": row.span.ends, "value": row.quantity}
+
+
+def _group(given: Given, row: Usage) -> dict[str, Any]:
+    names = {_path(name): name for name in given["group_by"]}
+    return {
+        "key": {names[path]: value or None for path, value in row.dimensions.items()},
+        "value": row.quantity,
+    }
+
+
+def _events(given: Given, type_: str, span: Span) -> Iterator[dict[str, Any]]:
+    """The case's events as the API takes them; a level there before them is an event of its own.
+
+    Without `recurring`, what was before the window is not part of the case.
+    """
+    looks_back = given.get("recurring") or "bucket" in given
+    if "initial" in given:
+        before = (span.starts - TICK).isoformat()
+        yield _event(type_, before, {"value": given["initial"]}, "initial")
+    for number, event in enumerate(given["events"]):
+        at = parse_instant(event["at"])
+        if looks_back or at >= span.starts:
+            fields = {name: event[name] for name in ("value", "key", "op") if name in event}
+            own = {"props": event.get("props", {})} | fields
+            identity = event.get("id", f"e{number}")
+            yield _event(type_, event["at"], own, identity, event.get("source", "api"))
+
+
+def _event(
+    type_: str, at: str, properties: dict[str, Any], identity: str, source: str = "api"
+) -> dict[str, Any]:
+    return {
+        "type": type_,
+        "customer": CUSTOMER,
+        "id": f"{type_}/{identity}",
+        "source": source,
+        "time": at,
+        "properties": properties,
+    }
+
+
+def _path(name: str) -> str:
+    return f"props[{json.dumps(name)}]"
+
+
+def _aggregation(given: Given) -> AnyAggregation:
+    kind, prorate = given["type"], given.get("prorate", {}).get("mode")
+    clamps = given.get("policy", {}).get("clamp_negative_to_zero")
+    value = "max(value, 0)" if clamps else "value"
+    has_operations = any("op" in event for event in given["events"])
+    found: Mapping[tuple[str, str | None], AnyAggregation] = {
+        ("count", None): Count(),
+        ("sum", None): Sum(value=value, carries=bool(given.get("recurring"))),
+        ("sum", "from_event_day_to_window_end"): TimeWeighted(
+            value=value, changes=True, per=TimeUnit.DAY, whole_days=True
+        ),
+        ("max", None): Max(value=value),
+        ("latest", None): Latest(value=value),
+        ("weighted_sum", None): TimeWeighted(value=value, changes=True, per=TimeUnit.SPAN),
+        ("unique_count", None): UniqueCount(value="key", operation="op" if has_operations else ""),
+        ("unique_count", "active_whole_days"): UniqueCount(
+            value="key", operation="op", held=Held.DAYS
+        ),
+    }
+    aggregation = found.get((kind, None if prorate == "fixed_days" else prorate))
+    if aggregation is None:
+        raise NotSupported(f"{kind} prorated {prorate}")
+    return aggregation
+
+
+def _conversion(prorate: Mapping[str, Any]) -> Conversion | None:
+    if not prorate:
+        return None
+    multiply_by = Decimal(prorate.get("active_days", 1))
+    return Conversion(multiply_by=multiply_by, divide_by=Decimal(prorate["days"]))
+
+
+def _rounding(rounding: Mapping[str, Any] | None) -> FinalRounding | None:
+    if rounding is None:
+        return None
+    return FinalRounding(scale=int(rounding["scale"]), mode=ROUNDING[rounding["mode"]])  # type: ignore[arg-type]
+
+
+def _span(window: Mapping[str, str]) -> Span:
+    return Span(parse_instant(window["start"]), parse_instant(window["end"]))
