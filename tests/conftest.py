@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from tallybook.services.create_organization import create_organization
 from tallybook.services.issue_key import issue_key
 from tallybook.services.ports import Wiring
 from tallybook.stores.columnar.client import Columnar
-from tallybook.stores.sql.database import metadata, open_database
+from tallybook.stores.sql.database import open_database
 from tallybook.stores.sql.migrate import migrate
 
 _numbers = itertools.count(1)
@@ -61,11 +60,7 @@ def migrated_template(postgres_url: str) -> str:
     name = "migrated"
     _administer(postgres_url, f"CREATE DATABASE {name}")
     engine = open_database(postgres_url.replace("/postgres?", f"/{name}?"))
-    try:
-        migrate(engine)
-    except KeyError as gap:  # the chain of migrations is still being written
-        warnings.warn(f"migrations are incomplete ({gap}); tables made from metadata", stacklevel=1)
-    metadata.create_all(engine)
+    migrate(engine)
     engine.dispose()
     return name
 
@@ -107,7 +102,9 @@ def columnar(engines_home: Path) -> Iterator[Columnar]:
 def wiring(migrated_database_url: str, columnar: Columnar) -> Iterator[Wiring]:
     """All that services are given, over fresh databases in both engines."""
     engine = open_database(migrated_database_url)
-    yield wire(engine, columnar)
+    wiring = wire(engine, columnar)
+    yield wiring
+    wiring.event_log.close()
     engine.dispose()
 
 
