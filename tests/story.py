@@ -13,7 +13,8 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from tallybook.api.app import build_api
-from tallybook.domain.customers.organization import Organization, Scope
+from tallybook.domain.customers.organization import Mode, Organization, Scope
+from tallybook.services.create_organization import create_organization
 from tallybook.services.issue_key import issue_key
 from tallybook.services.ports import Wiring
 
@@ -119,6 +120,10 @@ class Story:
             body["until"] = until.isoformat()
         return self.post("/v1/billing-runs", body)
 
+    def pass_time(self, at: datetime, *, finalize: bool = False) -> Answer:
+        """Advance the organization's test clock; what is due on the way happens, in order."""
+        return self.post("/v1/test-clock", {"at": at.isoformat(), "finalize": finalize})
+
     def invoices(self, customer: str) -> list[Answer]:
         """All invoices of a customer with their lines, by period; an opening one goes first."""
         found = self.get("/v1/invoices", customer=customer, limit=1000)["results"]
@@ -144,6 +149,18 @@ def told(wiring: Wiring, organization: Organization, clock: Clock) -> Iterator[S
     with TestClient(build_api(clocked)) as client:
         client.headers["Authorization"] = f"Bearer {issued.text}"
         yield Story(clocked, organization, client)
+
+
+@contextmanager
+def played(wiring: Wiring, now: datetime) -> Iterator[Story]:
+    """A story of an organization that lives on a test clock, which stands at `now`."""
+    organization = create_organization(wiring, key="stage", name="Stage", mode=Mode.TEST)
+    issued = issue_key(wiring, organization.id, name="story", scopes=Scope)
+    with TestClient(build_api(wiring)) as client:
+        client.headers["Authorization"] = f"Bearer {issued.text}"
+        story = Story(wiring, organization, client)
+        story.pass_time(now)
+        yield story
 
 
 def printed(invoice: Answer) -> list[tuple[str, str, str]]:

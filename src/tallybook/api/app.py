@@ -16,6 +16,7 @@ from tallybook.api.openapi import describe
 from tallybook.api.problems import HANDLERS, invalid_body
 from tallybook.api.routes import (
     billing,
+    clock,
     console,
     customers,
     description,
@@ -48,6 +49,7 @@ ROUTERS = (
     subscriptions.router,
     invoices.router,
     billing.router,
+    clock.router,
 )
 
 

@@ -71,10 +71,14 @@ def init(
     context: typer.Context,
     key: Annotated[str, typer.Option(help="The organization's key, for machines.")] = "main",
     name: Annotated[str, typer.Option(help="Its name, for people.")] = "My organization",
+    is_test: Annotated[
+        bool, typer.Option("--test", help="For tests: it may live on a clock of its own.")
+    ] = False,
 ) -> None:
     """Make an organization and print its first API key, this once."""
+    mode = "test" if is_test else "live"
     with session_of(context).open() as api:
-        made = api.post("/v1/organizations", {"key": key, "name": name})
+        made = api.post("/v1/organizations", {"key": key, "name": name, "mode": mode})
     notes().print(
         f"[bold green]✓[/] Organization [bold]{made['organization']['key']}[/] is made. Its API key"
         " can do everything and is shown only now:",

@@ -11,8 +11,10 @@ from tallybook.cli.client import Connect
 from tallybook.cli.commands import (
     apply,
     bill,
+    clock,
     customer,
     demo,
+    events,
     ingest,
     invoice,
     key,
@@ -24,6 +26,7 @@ from tallybook.cli.commands import (
 from tallybook.cli.session import Session
 
 _GROUPS = {
+    "events": events.commands,
     "meter": meter.commands,
     "customer": customer.commands,
     "plan": plan.commands,
@@ -31,6 +34,7 @@ _GROUPS = {
     "bill": bill.commands,
     "invoice": invoice.commands,
     "key": key.commands,
+    "clock": clock.commands,
 }
 
 

@@ -29,7 +29,7 @@ def _decide(
     key: str,
     decide: Callable[[Subscription, datetime], Subscription],
 ) -> FullSubscription:
-    now = wiring.now()
+    now = wiring.now_of(organization_id)
     with wiring.books.begin(organization_id) as records:
         subscription = decide(subscription_of(records, key, locked=True), now)
         records.subscriptions.replace_many([subscription])

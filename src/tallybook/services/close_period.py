@@ -88,7 +88,7 @@ def close_due_periods(
     brought up period by period. `finalizes` numbers and freezes the invoices at once; otherwise
     they stay drafts.
     """
-    now = wiring.now()
+    now = wiring.now_of(organization_id)
     terms = _Terms(
         organization_id=organization_id,
         until=_not_ahead(until, now),

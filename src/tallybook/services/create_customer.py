@@ -30,7 +30,7 @@ def create_customer(
             currency=currency,
             timezone=timezone,
             locale=locale,
-            created_at=wiring.now(),
+            created_at=wiring.now_of(organization_id),
         )
     )
     with wiring.books.begin(organization_id) as records:

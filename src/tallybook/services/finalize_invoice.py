@@ -17,7 +17,7 @@ def finalize_invoice(wiring: Wiring, organization_id: str, invoice_id: str) -> I
     """Finalize a draft. One finalized before is answered as it is: its number stays."""
     with wiring.books.begin(organization_id) as records:
         invoice = found(records, invoice_id)
-        records.invoices.finalize_many([invoice.id], at=wiring.now())
+        records.invoices.finalize_many([invoice.id], at=wiring.now_of(organization_id))
         return found(records, invoice.id)
 
 
@@ -34,7 +34,7 @@ def finalize_drafts(
     """
     finalized = 0
     while True:
-        now = wiring.now()
+        now = wiring.now_of(organization_id)
         with wiring.books.begin(organization_id) as records:
             drafts = records.invoices.drafts(until=until or now, limit=CHUNK)
             if not drafts:

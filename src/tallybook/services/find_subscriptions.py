@@ -27,7 +27,7 @@ class FullSubscription(msgspec.Struct, frozen=True):
 def find_subscription(wiring: Wiring, organization_id: str, key: str) -> FullSubscription:
     """The subscription of that key or id."""
     with wiring.books.begin(organization_id) as records:
-        return in_full(records, subscription_of(records, key), now=wiring.now())
+        return in_full(records, subscription_of(records, key), now=wiring.now_of(organization_id))
 
 
 def list_subscriptions(
@@ -44,7 +44,7 @@ def list_subscriptions(
         if customer is not None:
             customer_id = customer_of(records, customer).id
         page = records.subscriptions.page(after=after, limit=limit, customer_id=customer_id)
-        return all_in_full(records, page, now=wiring.now())
+        return all_in_full(records, page, now=wiring.now_of(organization_id))
 
 
 def subscription_of(records: Records, key: str, *, locked: bool = False) -> Subscription:

@@ -88,6 +88,9 @@ class SubscriptionRecords(Protocol):
         closing are skipped, not waited for.
         """
 
+    def next_due_at(self, *, after: datetime) -> datetime | None:
+        """When, later than `after`, the next is to be opened or closed; None if none ever is."""
+
     def of_customer(self, customer_id: str) -> list[Subscription]: ...
     def page(
         self, *, after: str, limit: int, customer_id: str | None = None
@@ -157,6 +160,12 @@ class Directory(Protocol):
 
     def add_organization(self, organization: Organization) -> None: ...
     def organizations(self) -> list[Organization]: ...
+    def clock_of(self, organization_id: str) -> datetime | None:
+        """Where the organization's test clock stands; None where it goes by the time."""
+
+    def set_clock(self, organization_id: str, at: datetime) -> None:
+        """Set a test organization's clock, never back."""
+
     def add_key(self, key: ApiKey) -> None: ...
     def find_key(self, secret_sha256: bytes) -> ApiKey | None: ...
     def recent_key(self, secret_sha256: bytes) -> ApiKey | None:
@@ -278,7 +287,11 @@ class EventLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """All that services are given. `now`, `new_id`, `new_secret`: the only time and chance."""
+    """All that services are given. `now`, `new_id`, `new_secret`: the only time and chance.
+
+    `now` is the time on the wall: of keys, sessions and arriving events. What an organization's
+    books go by is `now_of` it.
+    """
 
     books: Books
     directory: Directory
@@ -288,3 +301,7 @@ class Wiring:
     new_id: Callable[[str], str]
     new_secret: Callable[[int], bytes]
     signing_key: bytes
+
+    def now_of(self, organization_id: str) -> datetime:
+        """The time that an organization lives at: its test clock's, or else the time."""
+        return self.directory.clock_of(organization_id) or self.now()

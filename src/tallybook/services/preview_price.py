@@ -63,7 +63,7 @@ def preview_price(
     _check_usage(terms, usage)
     with wiring.books.begin(organization_id) as records:
         meters = records.meters.by_keys(terms.meters)
-    now = wiring.now()
+    now = wiring.now_of(organization_id)
     circumstances = Circumstances(timezone=timezone, period=Span(now, now))
     lines = []
     for price in terms.prices:

@@ -33,7 +33,9 @@ def publish_plan(
         check_measurable(terms.prices, meters)
         records.plans.lock(terms.plan_key)
         latest = records.plans.latest(terms.plan_key)
-        version = publish(terms, latest, organization_id=organization_id, now=wiring.now())
+        version = publish(
+            terms, latest, organization_id=organization_id, now=wiring.now_of(organization_id)
+        )
         is_new = version is not latest
         if is_new and not dry_run:
             records.plans.add(version)

@@ -21,14 +21,18 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
         customer = records.customers.by_key(asked.customer, locked=True)
         kept = records.subscriptions.by_key(asked.key)
         if kept is not None:
-            full = in_full(records, kept, now=wiring.now())
+            full = in_full(records, kept, now=wiring.now_of(organization_id))
             refuse_another(kept, asked, customer, full.version)
             return full
         if customer is None:
             raise no_such_customer(asked.customer, field="customer")
         version = version_of(records, asked.plan, asked.version)
         subscription = begin(
-            asked, customer, version, subscription_id=wiring.new_id("sub"), now=wiring.now()
+            asked,
+            customer,
+            version,
+            subscription_id=wiring.new_id("sub"),
+            now=wiring.now_of(organization_id),
         )
         records.subscriptions.add(subscription)
-        return in_full(records, subscription, now=wiring.now())
+        return in_full(records, subscription, now=wiring.now_of(organization_id))

@@ -70,7 +70,7 @@ def post_billing_run(
     run = close_due_periods(
         wiring, organization_id, until=_utc(data.until), finalizes=data.finalize
     )
-    return _shown(run)
+    return shown_run(run)
 
 
 @post("/v1/finalizations", guards=[requires(Scope.WRITE)], status_code=200, sync_to_thread=True)
@@ -85,7 +85,8 @@ def _utc(instant: datetime | None) -> datetime | None:
     return None if instant is None else to_utc(instant, field="until")
 
 
-def _shown(run: BillingRun) -> BillingRunAnswer:
+def shown_run(run: BillingRun) -> BillingRunAnswer:
+    """A run as it is answered, its totals in major units."""
     totals = {
         currency: format(to_major_units(Money(minor, currency)), "f")
         for currency, minor in sorted(run.totals_minor.items())

@@ -9,16 +9,20 @@ from litestar.params import JSONBody
 from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.pages import Page
 from tallybook.api.security import requires, requires_operator
-from tallybook.domain.customers.organization import Organization, Scope
+from tallybook.domain.customers.organization import Mode, Organization, Scope
 from tallybook.services.create_organization import create_organization, read_organization
 from tallybook.services.issue_key import issue_key
 
 
 class NewOrganization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A tenant: its key for machines, its name for people."""
+    """A tenant: its key for machines, its name for people.
+
+    One in mode `test` may live on a clock of its own; its mode never changes.
+    """
 
     key: str
     name: str
+    mode: Mode = Mode.LIVE
 
 
 class FirstKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +47,7 @@ def read_organizations(wiring: Wired) -> Page[Organization]:
 @post("/v1/organizations", guards=[requires_operator], sync_to_thread=True)
 def create_organization_and_key(wiring: Wired, data: JSONBody[NewOrganization]) -> FirstKeyAnswer:
     """Make an organization and a key with every scope. For the operator."""
-    organization = create_organization(wiring, key=data.key, name=data.name)
+    organization = create_organization(wiring, key=data.key, name=data.name, mode=data.mode)
     issued = issue_key(wiring, organization.id, name="first key", scopes=Scope)
     return FirstKeyAnswer(organization=organization, api_key=issued.text)
 

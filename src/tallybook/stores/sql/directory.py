@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from tallybook.domain.customers.organization import ApiKey, Organization, Scope
+from tallybook.domain.customers.organization import ApiKey, Mode, Organization, Scope
 from tallybook.domain.kernel.errors import Conflicting
 from tallybook.stores.sql.database import Instant, metadata, refusing_outages
 
@@ -21,6 +21,9 @@ organizations = sa.Table(
     sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("mode", sa.Text, nullable=False, server_default=Mode.LIVE.value),
+    sa.Column("clock_at", Instant),
+    sa.CheckConstraint("clock_at IS NULL OR mode = 'test'", name="clock"),
 )
 
 api_keys = sa.Table(
@@ -49,6 +52,7 @@ class SqlDirectory:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._recent: OrderedDict[bytes, tuple[float, ApiKey]] = OrderedDict()
+        self._live: set[str] = set()
         self._generation = 0
         self._lock = threading.Lock()
 
@@ -61,6 +65,8 @@ class SqlDirectory:
                         key=organization.key,
                         name=organization.name,
                         created_at=organization.created_at,
+                        mode=organization.mode.value,
+                        clock_at=organization.clock_at,
                     )
                 )
         except sa.exc.IntegrityError:
@@ -75,7 +81,34 @@ class SqlDirectory:
         """All, the first made first."""
         query = sa.select(organizations).order_by(organizations.c.created_at, organizations.c.id)
         with refusing_outages(), self._engine.connect() as connection:
-            return [Organization(**row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(query).mappings()
+            return [Organization(**{**row, "mode": Mode(row["mode"])}) for row in rows]
+
+    def clock_of(self, organization_id: str) -> datetime | None:
+        """Where the organization's test clock stands. That one is live is asked once."""
+        if organization_id in self._live:
+            return None
+        row = organizations.c
+        query = sa.select(row.mode, row.clock_at).where(row.id == organization_id)
+        with refusing_outages(), self._engine.connect() as connection:
+            found = connection.execute(query).one_or_none()
+        if found is None:
+            return None
+        if found.mode == Mode.LIVE:
+            self._live.add(organization_id)
+        clock_at: datetime | None = found.clock_at
+        return clock_at
+
+    def set_clock(self, organization_id: str, at: datetime) -> None:
+        """Set a test organization's clock, never back: of two who set it, the later time stays."""
+        row = organizations.c
+        statement = (
+            organizations.update()
+            .where(row.id == organization_id)
+            .values(clock_at=sa.func.greatest(row.clock_at, at))
+        )
+        with refusing_outages(), self._engine.begin() as connection:
+            connection.execute(statement)
 
     def add_key(self, key: ApiKey) -> None:
         with refusing_outages(), self._engine.begin() as connection:

@@ -157,6 +157,14 @@ class SqlSubscriptions:
         )
         return list(self._subscriptions(query))
 
+    def next_due_at(self, *, after: datetime) -> datetime | None:
+        """When, later than `after`, the next is to be opened or closed; None if none ever is."""
+        query = sa.select(sa.func.min(_ROW.due_at)).where(
+            _ROW.organization_id == self._organization_id, _OPEN, _ROW.due_at > after
+        )
+        found: datetime | None = self._connection.execute(query).scalar_one()
+        return found
+
     def of_customer(self, customer_id: str) -> list[Subscription]:
         """All that a customer has or had, in order of their start."""
         query = self._select().where(_ROW.customer_id == customer_id)
