@@ -26,7 +26,7 @@ from tallybook.domain.kernel.errors import (
     Unavailable,
 )
 
-Query = Mapping[str, str | int | bool | list[str] | None]
+Query = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,17 +114,18 @@ def moment(path: str) -> Callable[[Mapping[str, Any]], str]:
 
 
 def stretch(span: str, timezone: str) -> Callable[[Mapping[str, Any]], str]:
-    """The span at one path by the clocks of the zone at another: `2026-03-01 to 2026-04-01`.
-
-    Its end is not part of it. Times are shown where they are not midnight.
-    """
+    """The span at one path by the clocks of the zone at another: `2026-03-01 to 2026-04-01`."""
 
     def text(result: Mapping[str, Any]) -> str:
-        zone = ZoneInfo(text_at(result, timezone) or "UTC")
         edges = (text_at(result, f"{span}/{edge}") for edge in ("starts", "ends"))
-        return " to ".join(_local(edge, zone) for edge in edges)
+        return spell(*edges, zone=text_at(result, timezone))
 
     return text
+
+
+def spell(starts: str, ends: str, *, zone: str) -> str:
+    """From an instant to another, itself not part of it; without the time where it is midnight."""
+    return f"{_local(starts, ZoneInfo(zone))} to {_local(ends, ZoneInfo(zone))}"
 
 
 def _local(instant: str, zone: ZoneInfo) -> str:

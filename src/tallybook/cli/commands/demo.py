@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
 
 from tallybook.cli.client import Api
 from tallybook.cli.commands.bill import show_run
@@ -21,7 +24,7 @@ from tallybook.cli.commands.invoice import show_events, show_verification, show_
 from tallybook.cli.demo import story
 from tallybook.cli.demo.company import EVENTS, Month, companies
 from tallybook.cli.session import session_of
-from tallybook.cli.tables import Column, show
+from tallybook.cli.tables import Column, screen, show, stretch
 from tallybook.cli.workings import grouped
 from tallybook.domain.kernel.errors import Invalid
 
@@ -49,7 +52,7 @@ def demo(
     It works in a data directory of its own, with embedded engines. Run again, it counts nothing
     and bills nothing twice.
     """
-    console = Console(highlight=False)
+    console = screen()
     session = replace(session_of(context), directory=into, url="", organization="")
     for name in ("TALLYBOOK_DATABASE_URL", "TALLYBOOK_EVENTS_URL"):
         os.environ.pop(name, None)  # the demo never writes into books that are elsewhere
@@ -57,7 +60,7 @@ def demo(
     with session.open() as api:
         shown = _play(api, console, _month(month), events)
     console.print(f"[dim]All of it took {time.monotonic() - started:,.1f} s.[/]\n")
-    _say_what_next(console, into, shown)
+    _say_what_next(into, shown)
     if is_served:
         serve = [sys.executable, sys.argv[0], "-d", str(into), "serve"]
         os.execv(sys.executable, serve)  # noqa: S606 - this very program, with another command
@@ -88,7 +91,7 @@ def _play(api: Api, console: Console, asked: Month | None, count: int) -> Mappin
         )
     console.print(_step("Customers", f"{story.sign_up(api, month)} on five plans, from {month}"))
     verdicts = story.send_events(api, month, count)
-    console.print(_step("Events", ", ".join(f"{n:,} {what}" for what, n in verdicts.items())))
+    console.print(_step("Events", ", ".join(f"{n:,} {what}" for what, n in verdicts.items() if n)))
     run = story.bill(api, month)
     invoices = story.invoices_of(api, month)
     console.print(_step("Bill", f"{run['invoices']} new invoices, {len(invoices)} for {month}"))
@@ -144,17 +147,24 @@ def _step(act: str, what: str) -> str:
     return f"[bold green]✓[/] [bold]{act:<10}[/] {escape(what)}"
 
 
-def _say_what_next(console: Console, into: Path, invoice: Mapping[str, Any]) -> None:
-    number = invoice["number"]
-    at = f"tallybook -d {into}"
-    console.print(
-        f"[bold]What to try next[/]\n"
-        f"  {at} serve                          the API, its reference at /docs, and the pages\n"
-        f"  {at} invoice show {number}          this invoice; --locale sv or de, --json\n"
-        f"  {at} invoice events {number} 3      the events behind a line\n"
-        f"  {at} usage input-tokens --customer {invoice['customer']['key']} --window day\n"
-        f"  {at} plan price pro input=5000000   what a month would cost\n"
-        f"  {at} demo                           again: nothing counts, nothing is billed twice\n"
-        f"  tallybook ingest -h                 the same with a file of yours",
-        highlight=False,
+def _say_what_next(into: Path, invoice: Mapping[str, Any]) -> None:
+    """Where everything is now, and commands to go on with, as they can be typed here."""
+    program = "tallybook" if shutil.which("tallybook") else os.path.relpath(sys.argv[0])
+    at, number, key = f"{program} -d {into}", invoice["number"], invoice["customer"]["key"]
+    month = stretch("period", "customer/timezone")(invoice)[: len("2026-03")]
+    commands = (
+        (f"{at} serve", "the server: the API, its reference at /docs, the pages"),
+        (f"{at} console", f"beside it: the pages, signed in; this one is /invoices/{number}"),
+        (f"{at} invoice show {number} --locale sv", "the invoice in Swedish"),
+        (f"{at} invoice events {number} 3", "every event behind a line"),
+        (f"{at} usage input-tokens -c {key} --period {month} -w day", "its usage by day"),
+        (f"{at} plan price pro input=5000000", "what a month would cost"),
+        (f"{program} demo --into {into}", "again: nothing counts twice, nothing is billed twice"),
+        (f"{program} ingest -h", "the same with a file of yours"),
     )
+    console = screen()
+    console.print(f"[bold]The books are in {escape(str(into))}. What to try next[/]")
+    table = Table.grid(padding=(0, 3))
+    for command, what in commands:
+        table.add_row(Text(f"  {command}", "cyan"), Text(what, "dim"))
+    console.print(table)

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from tallybook.cli.commands.events import COLUMNS as EVENTS
 from tallybook.cli.session import REFUSED, AsJson, Limit, session_of
-from tallybook.cli.tables import Column, moment, print_json, screen, show, show_one
+from tallybook.cli.tables import Column, moment, print_json, screen, show, show_one, stretch
 from tallybook.cli.workings import grouped, show_lines
 
 commands = typer.Typer(
@@ -22,8 +23,7 @@ COLUMNS = (
     Column("number", lambda invoice: invoice["number"] or invoice["id"], style="bold"),
     Column("status", "status"),
     Column("customer", "customer/name"),
-    Column("period starts", moment("period/starts")),
-    Column("period ends", moment("period/ends")),
+    Column("period", stretch("period", "customer/timezone")),
     Column("currency", "currency"),
     Column("total", lambda invoice: grouped(invoice["total"]), is_right=True),
 )
@@ -31,16 +31,10 @@ _FIELDS = (
     Column("invoice", lambda invoice: invoice["number"] or "(draft)", style="bold"),
     Column("status", "status"),
     Column("customer", lambda found: f"{found['customer']['name']} ({found['customer']['key']})"),
-    Column("period", lambda found: f"{moment('period/starts')(found)} … {_ends(found)}"),
+    Column("period", stretch("period", "customer/timezone")),
+    Column("time zone", "customer/timezone"),
     Column("finalized", moment("finalized_at")),
     Column("id", "id", style="dim"),
-)
-_EVENTS = (
-    Column("occurred", moment("occurred_at")),
-    Column("id", "id"),
-    Column("type", "type"),
-    Column("properties", "properties"),
-    Column("position", "position", is_right=True),
 )
 _DIFFERENCES = (
     Column("line", "line", is_right=True),
@@ -136,13 +130,9 @@ def events(
     """List the very events that a line counted."""
     with session_of(context).open() as api:
         found = api.each(f"/v1/invoices/{invoice}/lines/{line}/events", limit=limit)
-        show(found, _EVENTS, as_json=as_json)
+        show(found, EVENTS, as_json=as_json)
 
 
 def show_events(events: Iterable[Mapping[str, Any]]) -> None:
     """Events as they are kept."""
-    show(events, _EVENTS, as_json=False)
-
-
-def _ends(invoice: Mapping[str, Any]) -> str:
-    return moment("period/ends")(invoice)
+    show(events, EVENTS, as_json=False)

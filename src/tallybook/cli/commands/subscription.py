@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tallybook.cli.session import AsJson, Limit, session_of
-from tallybook.cli.tables import Column, moment, show, show_one
+from tallybook.cli.tables import Column, moment, show, show_one, stretch
 
 commands = typer.Typer(
     no_args_is_help=True, help="Subscriptions: create, list, show, cancel, keep."
@@ -20,8 +20,7 @@ COLUMNS = (
     Column("customer", "customer"),
     Column("plan", lambda result: f"{result['plan']} v{result['version']}"),
     Column("status", "status"),
-    Column("period starts", moment("period/starts")),
-    Column("period ends", moment("period/ends")),
+    Column("period", stretch("period", "timezone")),
 )
 FIELDS = (
     *COLUMNS,

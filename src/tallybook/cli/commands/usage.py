@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tallybook.cli.client import Api
 from tallybook.cli.session import AsJson, session_of
-from tallybook.cli.tables import Column, moment, plain_table, print_json, screen
+from tallybook.cli.tables import Column, plain_table, print_json, screen, spell
 from tallybook.cli.workings import grouped
 from tallybook.domain.kernel.errors import Invalid
 
@@ -98,11 +98,11 @@ def _match(text: str) -> str:
 def show_usage(answer: Mapping[str, Any]) -> None:
     """Rows of usage as a table, a column for each dimension, and up to where it was counted."""
     rows = answer["results"] if "results" in answer else answer["usage"]
+    zone = answer.get("timezone", "UTC")
     dimensions = list(rows[0]["dimensions"]) if rows else []
     columns = (
         Column("customer", "customer"),
-        Column("from", moment("from")),
-        Column("to", moment("to")),
+        Column("time", lambda row: spell(row["from"], row["to"], zone=zone)),
         *(Column(name, f"dimensions/{name}") for name in dimensions),
         Column("quantity", lambda row: grouped(row["quantity"]), is_right=True, style="bold"),
         Column("unit", lambda _: answer["unit"]),
@@ -112,4 +112,4 @@ def show_usage(answer: Mapping[str, Any]) -> None:
     for row in rows:
         table.add_row(*(Text(column.of(row)) for column in columns))
     screen().print(table if rows else "[dim]No usage.[/]")
-    screen().print(f"[dim]As of position {answer['as_of']}.[/]")
+    screen().print(f"[dim]Times in {zone}, as of position {answer['as_of']}.[/]")
