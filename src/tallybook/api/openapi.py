@@ -158,15 +158,20 @@ def _parameters(handler: HTTPRouteHandler, path: str) -> Iterator[dict[str, Any]
 
 def _schema(kind: Any) -> dict[str, Any]:
     """The schema of a parameter's type, with nothing to refer to."""
-    schemas, components = msgspec.json.schema_components([kind])
-    schema = dict(schemas[0])
-    name = schema.pop("$ref", "").rpartition("/")[2]
-    schema |= components.get(name, {})
-    if "anyOf" in schema:
+    (schema,), components = msgspec.json.schema_components([kind])
+
+    def inlined(each: dict[str, Any]) -> dict[str, Any]:
+        each = {**each, **components.get(each.get("$ref", "").rpartition("/")[2], {})}
+        each.pop("$ref", None)
+        if "items" in each:
+            each["items"] = inlined(each["items"])
         # A parameter is left out rather than sent as null.
-        kinds = [each for each in schema["anyOf"] if each != {"type": "null"}]
-        schema = schema | {"anyOf": kinds} if len(kinds) > 1 else kinds[0]
-    return schema
+        kinds = [inlined(one) for one in each.pop("anyOf", ()) if one != {"type": "null"}]
+        if len(kinds) > 1:
+            each["anyOf"] = kinds
+        return each | kinds[0] if len(kinds) == 1 else each
+
+    return inlined(schema)
 
 
 def _function(handler: HTTPRouteHandler) -> Any:

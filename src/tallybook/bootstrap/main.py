@@ -13,7 +13,8 @@ from rich.table import Table
 from tallybook.bootstrap.config import HOST, PORT, Config, read_config
 from tallybook.bootstrap.occupancy import is_occupied
 from tallybook.cli.main import compose
-from tallybook.cli.session import notes, session_of
+from tallybook.cli.session import notes, session_of, show_refusal
+from tallybook.domain.kernel.errors import Refusal
 
 
 def main() -> None:
@@ -27,6 +28,9 @@ def main() -> None:
     program = build_program()
     try:
         program()
+    except Refusal as refusal:
+        show_refusal(refusal)
+        sys.exit(1)
     except (OccupiedError, PostgresFailedError, PortTakenError, LaterVersionError) as error:
         notes().print(f"[bold red]✗[/] {error}", highlight=False)
         sys.exit(3)

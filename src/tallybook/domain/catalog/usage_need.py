@@ -68,7 +68,7 @@ def check_window(window: str, field: str) -> None:
         )
 
 
-class Portion(msgspec.Struct, frozen=True, gc=False):
+class Portion(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """A part of a period's usage: a quantity, its dimension values, and when its window begins.
 
     `starts_at` is None where usage was not split by time.

@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["organization_id"], ["organizations.id"], name="customers_organization_id_fkey"
         ),
-        sa.UniqueConstraint("organization_id", "key", name="customers_organization_id_key"),
+        sa.UniqueConstraint("organization_id", "key", name="customers_organization_id_key_key"),
     )
 
 

@@ -47,7 +47,7 @@ def upgrade() -> None:
             ["customers.organization_id", "customers.id"],
             name="subscriptions_organization_id_fkey",
         ),
-        sa.UniqueConstraint("organization_id", "key", name="subscriptions_organization_id_key"),
+        sa.UniqueConstraint("organization_id", "key", name="subscriptions_organization_id_key_key"),
     )
     op.create_index(
         "subscriptions_customer_id_idx", "subscriptions", ["organization_id", "customer_id"]
