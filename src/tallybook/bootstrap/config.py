@@ -7,7 +7,10 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+
+from tallybook.domain.kernel.errors import Invalid
 
 HOST = "127.0.0.1"
 PORT = 8420
@@ -16,12 +19,16 @@ PORT = 8420
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Where the engines are. URLs left empty mean: embedded, inside `directory`."""
+    """Where the engines are. URLs left empty mean: embedded, inside `directory`.
+
+    With `closes_after`, a server closes periods by itself when they have been over that long.
+    """
 
     directory: Path
     database_url: str = ""
     events_url: str = ""
     signing_key: str = ""
+    closes_after: timedelta | None = None
 
     @property
     def events_address(self) -> str:
@@ -32,14 +39,32 @@ class Config:
 def read_config(
     directory: Path | None = None, environment: Mapping[str, str] = os.environ
 ) -> Config:
-    """`TALLYBOOK_{HOME,DATABASE_URL,EVENTS_URL,SIGNING_KEY}`; `directory` goes before `HOME`."""
+    """`TALLYBOOK_{HOME,DATABASE_URL,EVENTS_URL,SIGNING_KEY,CLOSE_AFTER_SECONDS}`.
+
+    `directory` goes before `HOME`.
+    """
     home = directory or Path(environment.get("TALLYBOOK_HOME", "tallybook-data"))
     return Config(
         directory=home.expanduser().resolve(),
         database_url=environment.get("TALLYBOOK_DATABASE_URL", ""),
         events_url=environment.get("TALLYBOOK_EVENTS_URL", ""),
         signing_key=environment.get("TALLYBOOK_SIGNING_KEY", ""),
+        closes_after=_seconds("TALLYBOOK_CLOSE_AFTER_SECONDS", environment),
     )
+
+
+def _seconds(name: str, environment: Mapping[str, str]) -> timedelta | None:
+    text = environment.get(name, "").strip()
+    if not text:
+        return None
+    if not text.isdecimal() or len(text) > 9:
+        raise Invalid(
+            "malformed_setting",
+            f"{name} is {text[:40]!r}.",
+            field=name,
+            mend="Set it to whole seconds, such as 3600, or leave it unset.",
+        )
+    return timedelta(seconds=int(text))
 
 
 def read_signing_key(config: Config) -> bytes:

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import NoReturn
 
@@ -21,6 +21,8 @@ from tallybook.bootstrap.config import HOST, Config
 from tallybook.bootstrap.logs import RequestLog, configure_logs
 from tallybook.bootstrap.occupancy import Server, announced
 from tallybook.bootstrap.wire import open_wiring
+from tallybook.jobs.closing import closing_periods
+from tallybook.services.ports import Wiring
 
 _GRACE_SECONDS = 10
 
@@ -34,6 +36,7 @@ def serve(config: Config, *, host: str, port: int, on_ready: Callable[[Server], 
 
     SIGTERM and Ctrl-C let requests under way finish for `_GRACE_SECONDS`, then everything is
     closed in order. The note of the server lies in the data directory for as long as it serves.
+    Periods are closed in the background if the configuration says so.
     """
     configure_logs()
     signal.signal(signal.SIGTERM, _end)
@@ -41,8 +44,15 @@ def serve(config: Config, *, host: str, port: int, on_ready: Callable[[Server], 
     with bound(host, port) as listener, open_wiring(config) as wiring:
         server = Server(pid=os.getpid(), url=_url(listener), operator_token=token)
         app = build_application(wiring, operator_token=token)
-        with announced(config.directory, server):
+        with announced(config.directory, server), _closing(config, wiring):
             _Uvicorn(RequestLog(app), lambda: on_ready(server)).run([listener])
+
+
+def _closing(config: Config, wiring: Wiring) -> AbstractContextManager[None]:
+    """The background closing of periods that the configuration asks for, if it does."""
+    if config.closes_after is None:
+        return nullcontext()
+    return closing_periods(wiring, grace=config.closes_after)
 
 
 @contextmanager
