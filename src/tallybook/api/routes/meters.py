@@ -27,7 +27,7 @@ from tallybook.services.preview_meter import Judged, preview_meter
 MeterKey = Annotated[str, PathParameter(description="The meter's key, or the id of a version.")]
 
 
-class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MeterPreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A meter to try out, on which time and whose events.
 
     The time is a named `period` in `timezone`, or `from` and `to`.
@@ -53,7 +53,7 @@ class SampleAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class PreviewAnswer(msgspec.Struct, frozen=True):
+class MeterPreviewAnswer(msgspec.Struct, frozen=True):
     """How many events of the type count and do not, some of each, and the usage they make."""
 
     as_of: int
@@ -93,8 +93,8 @@ def read_meter(wiring: Wired, organization_id: OrganizationId, key: MeterKey) ->
 
 @post("/v1/meters/preview", guards=[requires(Scope.READ)], sync_to_thread=True, status_code=200)
 def read_preview(
-    wiring: Wired, organization_id: OrganizationId, data: JSONBody[PreviewRequest]
-) -> PreviewAnswer:
+    wiring: Wired, organization_id: OrganizationId, data: JSONBody[MeterPreviewRequest]
+) -> MeterPreviewAnswer:
     """Try a meter out on stored events. Nothing is kept.
 
     Answers the usage of the customer, or of the first `limit` customers; how many events of the
@@ -109,7 +109,7 @@ def read_preview(
         customer=data.customer,
         limit=data.limit,
     )
-    return PreviewAnswer(
+    return MeterPreviewAnswer(
         as_of=found.as_of,
         counted=found.counted,
         not_counted=found.not_counted,

@@ -110,7 +110,7 @@ def read_differences(
     return Page(list(compare_plan(wiring, organization_id, key, before=before, after=after)))
 
 
-class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PricePreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which prices, and how much of each.
 
     The prices are those of a published `plan` (its latest `version` unless named), or `prices` that
@@ -143,7 +143,7 @@ class PreviewedPrice(msgspec.Struct, frozen=True):
     working: list[StepAnswer]
 
 
-class PreviewAnswer(msgspec.Struct, frozen=True):
+class PricePreviewAnswer(msgspec.Struct, frozen=True):
     """What all prices would charge, in major units of the currency."""
 
     currency: str
@@ -153,8 +153,8 @@ class PreviewAnswer(msgspec.Struct, frozen=True):
 
 @post("/v1/price-previews", guards=[requires(Scope.READ)], status_code=200, sync_to_thread=True)
 def create_price_preview(
-    wiring: Wired, organization_id: OrganizationId, data: JSONBody[PreviewRequest]
-) -> PreviewAnswer:
+    wiring: Wired, organization_id: OrganizationId, data: JSONBody[PricePreviewRequest]
+) -> PricePreviewAnswer:
     """What these quantities would cost, with the working. Nothing is kept."""
     terms = _terms(wiring, organization_id, data)
     if data.customer is not None:
@@ -169,10 +169,10 @@ def create_price_preview(
             wiring, organization_id, terms, usage | data.usage, timezone=data.timezone
         )
     lines = [_line(preview, line, data.locale) for line in preview.lines]
-    return PreviewAnswer(preview.currency, to_major_units(preview.total), lines)
+    return PricePreviewAnswer(preview.currency, to_major_units(preview.total), lines)
 
 
-def _terms(wiring: Wiring, organization_id: str, data: PreviewRequest) -> PlanTerms:
+def _terms(wiring: Wiring, organization_id: str, data: PricePreviewRequest) -> PlanTerms:
     if (data.plan is None) == (not data.prices):
         raise Invalid(
             "plan_or_prices",
@@ -185,7 +185,7 @@ def _terms(wiring: Wiring, organization_id: str, data: PreviewRequest) -> PlanTe
     return PlanTerms(plan_key="preview", name="Preview", currency=data.currency, prices=data.prices)
 
 
-def _span(data: PreviewRequest) -> Span:
+def _span(data: PricePreviewRequest) -> Span:
     if data.quantities or data.usage:
         raise Invalid(
             "usage_twice",
