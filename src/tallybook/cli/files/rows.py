@@ -68,6 +68,8 @@ def text_of(cell: Any) -> str:
     >>> text_of(msgspec.Raw(b'"a\\\\u0062"')), text_of(msgspec.Raw(b"1.50")), text_of(None)
     ('ab', '1.50', '')
     """
+    if isinstance(cell, str):
+        return cell
     match cell:
         case None:
             return ""
