@@ -46,9 +46,10 @@ async def _received(request: Request[Any, Any, Any], limit: int) -> bytes:
         message = await request.receive()
         if message["type"] != "http.request":
             raise Invalid("body_cut_short", "The body broke off.", mend="Send all of it.")
-        more = message["more_body"]
-        portions.append(message["body"])
-        size += len(message["body"])
+        more = message.get("more_body", False)
+        portion = message.get("body", b"")
+        portions.append(portion)
+        size += len(portion)
         if size > limit:
             raise _too_large(limit)
     return portions[0] if len(portions) == 1 else b"".join(portions)
