@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -59,6 +60,7 @@ class Cycle(msgspec.Struct, frozen=True, kw_only=True):
         assert self.anchor.tzinfo is not None, "an anchor is an aware instant"
 
 
+@lru_cache(maxsize=4096)  # customers on one calendar share their boundaries
 def boundary(cycle: Cycle, k: int) -> datetime:
     """Boundary number k, in UTC; number 0 is the anchor's own. Negative numbers lie before it."""
     zoned = zone(cycle.timezone)
@@ -68,6 +70,7 @@ def boundary(cycle: Cycle, k: int) -> datetime:
     return local_instant(_day(cycle, zoned, k), clock, zoned)
 
 
+@lru_cache(maxsize=4096)
 def last_boundary(cycle: Cycle, at: datetime) -> int:
     """The number of the last boundary that is not after `at`."""
     zoned = zone(cycle.timezone)
