@@ -75,8 +75,8 @@ $(USE): requirements.lock requirements-build.lock pyproject.toml | $(BIN)/python
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DEVELOP): requirements-dev.lock pyproject.toml | $(BIN)/python
+$(DEVELOP): requirements-dev.lock pyproject.toml sdk/python/pyproject.toml | $(BIN)/python
 	@echo "Installing Tallybook and its development tools, from requirements-dev.lock (once)"
 	@$(INSTALL) --require-hashes -r requirements-dev.lock
-	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --no-deps --no-build-isolation --editable . --editable sdk/python
 	@touch $(USE) $@
