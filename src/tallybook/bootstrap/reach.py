@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,14 +31,14 @@ def connect(directory: Path | None) -> Iterator[Opened]:
     config = read_config(directory)
     server = _running_server(config)
     if server is not None:
-        with _client(server.url, server.operator_token) as client:
+        with _client(server.url, _Operator(config.directory, server.operator_token)) as client:
             yield Opened(client, f"the server at {server.url} (process {server.pid})")
         return
     token = secrets.token_hex(20)
     with (
         open_wiring(config) as wiring,
         served_beside(build_application(wiring, operator_token=token)) as url,
-        _client(url, token) as client,
+        _client(url, _Operator(config.directory, token)) as client,
     ):
         yield Opened(client, f"{config.directory}, opened by this command: no server is running")
 
@@ -60,10 +60,27 @@ def _running_server(config: Config) -> Server | None:
     return None
 
 
-def _client(url: str, token: str) -> httpx.Client:
+class _Operator(httpx.Auth):
+    """The operator's token; of a server that was started anew meanwhile, the new one."""
+
+    def __init__(self, directory: Path, token: str) -> None:
+        self._directory, self._token = directory, token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            server = read_server(self._directory)
+            if server is not None and server.operator_token != self._token:
+                self._token = server.operator_token
+                request.headers["Authorization"] = f"Bearer {self._token}"
+                yield request
+
+
+def _client(url: str, operator: _Operator) -> httpx.Client:
     return httpx.Client(
         base_url=url,
-        headers={"Authorization": f"Bearer {token}"},
+        auth=operator,
         timeout=httpx.Timeout(600, connect=10),
         trust_env=False,
     )

@@ -19,7 +19,7 @@ from tallybook.cli.importing.sending import Problem
 from tallybook.cli.progress import progress_bar
 from tallybook.cli.session import REFUSED, AsJson, Session, explained, notes, session_of
 from tallybook.cli.tables import Column, print_json, screen, show
-from tallybook.domain.kernel.errors import Forbidden
+from tallybook.domain.kernel.errors import Forbidden, Refusal
 
 EPILOG = """
 Wherever a column is named, [cyan]=text[/] stands for that text in every row.
@@ -138,8 +138,9 @@ def _run(session: Session, wanted: Import, rejected: Path | None) -> Report:
         wanted.watch, wanted.keep = tell, keep
         try:
             return wanted.run(api.client, _where(api))
-        except KeyboardInterrupt:
-            notes().print("Broken off. The same command goes on from here.")
+        except (KeyboardInterrupt, Refusal):
+            if wanted.report.verdicts:
+                notes().print("Broken off. The same command goes on from here.")
             raise
 
 

@@ -16,6 +16,8 @@ from tallybook.domain.kernel.errors import Invalid
 
 Cells = Mapping[str, Any]
 
+_WORDS = {None: "", False: "false", True: "true"}
+
 
 class Row(NamedTuple):
     """One row of a file. `number` counts from 1; a header is not counted.
@@ -71,12 +73,10 @@ def text_of(cell: Any) -> str:
     if isinstance(cell, str):
         return cell
     match cell:
-        case None:
-            return ""
+        case None | False | True:
+            return _WORDS[cell]
         case msgspec.Raw():
             return _text_of_json(bytes(cell))
-        case bool():
-            return "true" if cell else "false"
         case Decimal():
             return plain(cell)
         case datetime() | date():
