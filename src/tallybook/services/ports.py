@@ -25,6 +25,7 @@ from tallybook.domain.invoicing.invoice import (
 )
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
+from tallybook.domain.subscriptions.changes import Change
 from tallybook.domain.subscriptions.subscription import Subscription
 
 
@@ -77,6 +78,12 @@ class SubscriptionRecords(Protocol):
     def add(self, subscription: Subscription) -> None: ...
     def add_many(self, subscriptions: Sequence[Subscription]) -> None: ...
     def replace_many(self, subscriptions: Sequence[Subscription]) -> None: ...
+    def add_changes(self, subscription_id: str, changes: Sequence[Change]) -> None:
+        """Record changes of a subscription that the transaction holds locked."""
+
+    def changes_of(self, ids: Iterable[str]) -> Mapping[str, tuple[Change, ...]]:
+        """The changes of these subscriptions, in order of recording, by one query."""
+
     def by_key(self, key: str, *, locked: bool = False) -> Subscription | None:
         """`locked` holds others off it until the transaction ends."""
 

@@ -14,6 +14,7 @@ from tallybook.domain.invoicing.invoice import (
     InvoiceStatus,
     LineItem,
     Occasion,
+    Reckoning,
 )
 from tallybook.domain.kernel.identifiers import derived_id
 from tallybook.domain.kernel.instants import Span
@@ -29,13 +30,21 @@ def occasion_of(subscription: Subscription, decision: Open | Renew | End) -> tup
     return Occasion.PERIOD, subscription.period
 
 
-def invoice_id(organization_id: str, subscription_id: str, occasion: Occasion, period: Span) -> str:
+def invoice_id(
+    organization_id: str,
+    subscription_id: str,
+    occasion: Occasion,
+    period: Span,
+    reckoning: Reckoning | None = None,
+) -> str:
     """The id of the one invoice that there can be for a period, however often it is drawn up.
 
     The period's start names it, not its end: an end that is moved does not make room for another.
+    Only a change does, when the subscription begins again where it had ended.
     """
     start = period.starts.isoformat()
-    return derived_id("inv", organization_id, subscription_id, occasion.value, start)
+    changes = [str(reckoning.changes)] if reckoning is not None and reckoning.changes else []
+    return derived_id("inv", organization_id, subscription_id, occasion.value, start, *changes)
 
 
 def assemble_invoice(
@@ -48,6 +57,7 @@ def assemble_invoice(
     charges: Sequence[RatedCharge],
     as_of: int,
     created_at: datetime,
+    reckoning: Reckoning | None = None,
 ) -> Invoice | None:
     """The draft for what is owed at a boundary; None where nothing is charged for.
 
@@ -61,7 +71,7 @@ def assemble_invoice(
         line_item(number, charge, digits) for number, charge in enumerate(charges, start=1)
     )
     return Invoice(
-        id=invoice_id(organization_id, subscription.id, occasion, period),
+        id=invoice_id(organization_id, subscription.id, occasion, period, reckoning),
         number=None,
         status=InvoiceStatus.DRAFT,
         occasion=occasion,
@@ -74,6 +84,7 @@ def assemble_invoice(
         total_minor=sum(line.amount_minor for line in lines),
         as_of=as_of,
         created_at=created_at,
+        reckoning=reckoning,
     )
 
 

@@ -10,27 +10,37 @@ from decimal import Decimal
 
 import msgspec
 
+from tallybook.domain.catalog.models.flat import Flat
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Price, Timing
 from tallybook.domain.catalog.usage_need import Circumstances, Portion
-from tallybook.domain.catalog.working import ONE, RatedLine, single
+from tallybook.domain.catalog.working import ONE, RatedLine, Step, line, single
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.invoicing.invoice import BilledTo, UsageProof
+from tallybook.domain.kernel.decimals import exactly
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.shares import WHOLE, Share
 from tallybook.domain.metering.meter import Evidence, Meter, Usage
 from tallybook.domain.rating.rate import rate_price, rate_usage
+from tallybook.domain.rating.share_wording import share_code
 from tallybook.domain.subscriptions.cycle import End, Open, Renew
-from tallybook.domain.subscriptions.proration import share_of_period
+from tallybook.domain.subscriptions.proration import CountedIn, counted_in, share_of_period
+from tallybook.domain.subscriptions.reckoning import Side
 from tallybook.domain.subscriptions.subscription import Subscription
 
 
 class Charge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A price that is owed for `service_period`, and the share of a full period that this is."""
+    """A price that is owed for `service_period`, and the share of a full period that this is.
+
+    Of a fee also how many, and whether it is charged or given back.
+    """
 
     price: Price
     service_period: Span
     share: Share = WHOLE
+    counted_in: CountedIn = CountedIn.DAYS
+    quantity: Decimal = ONE
+    side: Side = Side.CHARGE
 
 
 class RatedCharge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -66,22 +76,40 @@ def _charges(
         span = begun if price.timing is Timing.IN_ADVANCE else ended
         if span is not None:
             share = share_of_period(subscription.cycle, span)
-            yield Charge(price=price, service_period=span, share=share)
+            unit = counted_in(subscription.cycle, span, share)
+            yield Charge(price=price, service_period=span, share=share, counted_in=unit)
 
 
 def rate_fee(charge: Charge) -> RatedCharge:
-    """A fee for its service period; of a period cut short, the share, with the days as working."""
-    whole = rate_price(charge.price, ONE)
-    if charge.share.is_whole:
+    """A fee for its service period; of a part of one, the share, as it was counted, as working.
+
+    What is given back has an amount below zero.
+    """
+    is_credit = charge.side is Side.CREDIT
+    whole = _whole_fee(charge.price, charge.quantity)
+    if charge.share.is_whole and not is_credit:
         return RatedCharge(charge=charge, rated=whole)
     amount = charge.share.of(whole.amount)
-    terms = {
-        "whole": whole.amount,
-        "parts": Decimal(charge.share.numerator),
-        "of_parts": Decimal(charge.share.denominator),
-    }
-    rated = RatedLine(whole.quantity, amount, (single("prorated", amount, terms),))
+    if is_credit:
+        amount = amount.copy_negate()
+    terms = {"whole": whole.amount}
+    if charge.share.is_whole:
+        code = share_code(None, is_credit=is_credit)
+    else:
+        code = share_code(charge.counted_in, is_credit=is_credit)
+        terms["parts"] = Decimal(charge.share.numerator)
+        terms["of_parts"] = Decimal(charge.share.denominator)
+    rated = RatedLine(whole.quantity, amount, (single(code, amount, terms),))
     return RatedCharge(charge=charge, rated=rated)
+
+
+def _whole_fee(price: Price, quantity: Decimal) -> RatedLine:
+    """A fee of a whole period: a flat one so many times, any other by its rule for the quantity."""
+    if quantity == ONE or not isinstance(price.rule, Flat):
+        return rate_price(price, quantity)
+    each = rate_price(price, ONE).amount
+    with exactly():
+        return line(quantity, Step("per_unit", quantity, each, quantity * each))
 
 
 def rate_metered(

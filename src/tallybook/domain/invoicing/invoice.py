@@ -11,6 +11,7 @@ import msgspec
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.meter import Evidence
 from tallybook.domain.rating.rated_line import Step
+from tallybook.domain.subscriptions.subscription import Billed
 
 
 class InvoiceStatus(StrEnum):
@@ -65,11 +66,24 @@ class BilledTo(msgspec.Struct, frozen=True, kw_only=True):
     locale: str
 
 
+class Reckoning(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bill of a changed subscription goes by, so that it can be drawn up again.
+
+    `before` is what the bill before had taken into account, `changes` how many were known now, and
+    `begun` the period that begins with it; None with the last.
+    """
+
+    before: Billed
+    changes: int
+    begun: Span | None
+
+
 class InvoiceHeader(msgspec.Struct, frozen=True, kw_only=True):
     """All of an invoice but its lines: what a list of invoices shows.
 
     For each subscription there is one invoice an occasion and `period`. `as_of` is the position in
-    the event log up to which usage was counted.
+    the event log up to which usage was counted. `reckoning` is that of a subscription which is not
+    plain; its period may be closed again when it was changed meanwhile.
     """
 
     id: str
@@ -85,6 +99,7 @@ class InvoiceHeader(msgspec.Struct, frozen=True, kw_only=True):
     as_of: int
     created_at: datetime
     finalized_at: datetime | None = None
+    reckoning: Reckoning | None = None
 
 
 class Invoice(InvoiceHeader, frozen=True, kw_only=True):

@@ -12,8 +12,9 @@ from tallybook.domain.catalog.price import Timing
 from tallybook.domain.invoicing.charges import Charge
 from tallybook.domain.invoicing.invoice import Invoice, LineItem, Occasion
 from tallybook.domain.kernel.decimals import plain
+from tallybook.domain.kernel.instants import Span
 from tallybook.domain.rating.rated_line import Step
-from tallybook.domain.subscriptions.proration import share_of_period
+from tallybook.domain.subscriptions.proration import counted_in, share_of_period
 from tallybook.domain.subscriptions.subscription import Subscription
 
 
@@ -49,7 +50,8 @@ def charge_of(line: LineItem, plan: PlanVersion, subscription: Subscription) -> 
     if price.meter is not None:
         return Charge(price=price, service_period=line.service_period)
     share = share_of_period(subscription.cycle, line.service_period)
-    return Charge(price=price, service_period=line.service_period, share=share)
+    unit = counted_in(subscription.cycle, line.service_period, share)
+    return Charge(price=price, service_period=line.service_period, share=share, counted_in=unit)
 
 
 def compare_line(printed: LineItem, recomputed: LineItem) -> Iterator[Difference]:
@@ -62,6 +64,8 @@ def compare_line(printed: LineItem, recomputed: LineItem) -> Iterator[Difference
 
 
 def _figures(printed: LineItem, recomputed: LineItem) -> Iterator[tuple[str, str, str]]:
+    yield "price", printed.price_key, recomputed.price_key
+    yield "service_period", _told(printed.service_period), _told(recomputed.service_period)
     yield "quantity", plain(printed.quantity), plain(recomputed.quantity)
     if printed.proof is not None and recomputed.proof is not None:
         kept, counted = printed.proof.evidence, recomputed.proof.evidence
@@ -69,6 +73,10 @@ def _figures(printed: LineItem, recomputed: LineItem) -> Iterator[tuple[str, str
         yield "checksum", f"{kept.checksum:016x}", f"{counted.checksum:016x}"
     yield "exact_amount", plain(printed.exact_amount), plain(recomputed.exact_amount)
     yield "amount_minor", str(printed.amount_minor), str(recomputed.amount_minor)
+
+
+def _told(span: Span) -> str:
+    return f"{span.starts.isoformat()} to {span.ends.isoformat()}"
 
 
 def _compare_working(printed: LineItem, recomputed: LineItem) -> Iterator[Difference]:
@@ -93,11 +101,13 @@ def verify(invoice: Invoice, plan: PlanVersion, recomputed: Mapping[int, LineIte
     """Compare every line, the sum, and that each price that is owed has its line.
 
     `recomputed` has each line again by its number, counted and rated anew; a line is missing from
-    it where the plan version has not its price or the meter is not there.
+    it where the plan version has not its price or the meter is not there. Of a subscription that is
+    not plain they are all the lines that are owed, and every one of them must be there.
     """
     differences = [
         *chain.from_iterable(_check_line(line, recomputed) for line in invoice.lines),
-        *_check_whole(invoice, plan),
+        *(_missing_lines(invoice, recomputed) if invoice.reckoning else _missing(invoice, plan)),
+        *_check_total(invoice),
     ]
     counted = (line.proof.evidence.event_count for line in recomputed.values() if line.proof)
     return Verification(
@@ -118,12 +128,22 @@ def _check_line(line: LineItem, recomputed: Mapping[int, LineItem]) -> Iterator[
         yield from compare_line(line, again)
 
 
-def _check_whole(invoice: Invoice, plan: PlanVersion) -> Iterator[Difference]:
+def _missing_lines(invoice: Invoice, recomputed: Mapping[int, LineItem]) -> Iterator[Difference]:
+    printed = {line.number for line in invoice.lines}
+    for number, line in recomputed.items():
+        if number not in printed:
+            yield Difference(None, f"line for {line.price_key}", "missing", "owed")
+
+
+def _missing(invoice: Invoice, plan: PlanVersion) -> Iterator[Difference]:
     printed = {line.price_key for line in invoice.lines}
     for price in plan.prices:
         is_owed = price.timing is Timing.IN_ARREARS and invoice.occasion is Occasion.PERIOD
         if is_owed and price.key not in printed:
             yield Difference(None, f"line for {price.key}", "missing", "owed")
+
+
+def _check_total(invoice: Invoice) -> Iterator[Difference]:
     total = sum(line.amount_minor for line in invoice.lines)
     if total != invoice.total_minor:
         yield Difference(None, "total_minor", str(invoice.total_minor), str(total))

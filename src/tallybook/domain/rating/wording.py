@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from tallybook.domain.catalog.price import AnyRule
 from tallybook.domain.catalog.working import Sentences, Step
+from tallybook.domain.rating.share_wording import SENTENCES as SHARES
 
 LANGUAGES = ("en", "sv", "de")
 
@@ -40,11 +41,6 @@ _ADJUSTMENTS: Sentences = {
         "en": "{percent} % discount on {base}: {amount}",
         "sv": "{percent} % rabatt på {base}: {amount}",
         "de": "{percent} % Rabatt auf {base}: {amount}",
-    },
-    "prorated": {
-        "en": "{parts} of {of_parts} days of {whole}: {amount}",
-        "sv": "{parts} av {of_parts} dagar av {whole}: {amount}",
-        "de": "{parts} von {of_parts} Tagen von {whole}: {amount}",
     },
     "maximum": {
         "en": "Never more than {maximum}: {amount}",
@@ -130,7 +126,7 @@ def _models(union: Any) -> Iterator[Any]:
 
 def _gathered() -> Sentences:
     """The sentences of every model and of the adjustments. A code is told in one way only."""
-    gathered = dict(_ADJUSTMENTS)
+    gathered = {**_ADJUSTMENTS, **SHARES}
     for model in _models(AnyRule):
         for code, sentences in model.sentences.items():
             assert gathered.setdefault(code, sentences) == sentences, f"{code} is told in two ways"

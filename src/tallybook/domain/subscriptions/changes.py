@@ -28,7 +28,9 @@ class Proration(StrEnum):
     NONE = "none"
 
 
-class What(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
+class What(
+    msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True, forbid_unknown_fields=True
+):
     """What is different from then on. Base of the union of changes."""
 
 
@@ -102,6 +104,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     what: AnyWhat
     proration: Proration = Proration.PRORATED
+
+
+def is_undone(changes: Iterable[Change], number: int) -> bool:
+    """Whether the change of that number, an undoing perhaps, is undone by a later one."""
+    undone: set[int] = set()
+    for change in sorted(changes, key=lambda change: change.number, reverse=True):
+        if change.number == number:
+            return number in undone
+        if change.number not in undone and isinstance(change.what, Undo):
+            undone.add(change.what.number)
+    return False
 
 
 def standing(changes: Iterable[Change]) -> list[Change]:

@@ -58,6 +58,23 @@ def share_of_period(cycle: Cycle, part: Span, by: Counting = Counting.BY_DAY) ->
     return share_of(part, period_containing(cycle, part.starts), zone(cycle.timezone), by)
 
 
+class CountedIn(StrEnum):
+    """What the parts of a share are."""
+
+    DAYS = "days"
+    SECONDS = "seconds"
+    MICROSECONDS = "microseconds"
+
+
+def counted_in(cycle: Cycle, part: Span, share: Share) -> CountedIn:
+    """What a share of the full period around `part` was counted in."""
+    whole = period_containing(cycle, part.starts)
+    if share.denominator == days_between(whole.starts, whole.ends, zone(cycle.timezone)):
+        return CountedIn.DAYS
+    is_seconds = share.denominator == whole.length // (_TICK * _TICKS_A_SECOND)
+    return CountedIn.SECONDS if is_seconds else CountedIn.MICROSECONDS
+
+
 def begun_periods(
     cycle: Cycle, starts_at: datetime, *, until: datetime, ends_at: datetime | None = None
 ) -> Iterator[Span]:

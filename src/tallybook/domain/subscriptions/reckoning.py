@@ -44,13 +44,14 @@ class Side(StrEnum):
 class Part(msgspec.Struct, Generic[F], frozen=True, kw_only=True):
     """A part of one billing period in which a fee is owed, to be charged or given back.
 
-    `share` is what that part is of the full period.
+    `share` is what that part is of the full period of `cycle`.
     """
 
     side: Side
     span: Span
     fee: F
     share: Share
+    cycle: Cycle
 
 
 class Basis(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,13 +89,14 @@ def reckon(
     """The parts of one fee that are owed, or given back, when it is billed up to `until`.
 
     `until` is the end of the period that begins, for a fee in advance; of the one that ended, for a
-    fee in arrears. `fee` says what the fee is under given terms; None where there is none. A fee
-    that is not owed by the subscription's periods has a `clock` of its own. Parts come in order of
-    time, a credit before the charge that replaces it.
+    fee in arrears. Where it lies before the last bill's, what is beyond is given back.
+    `fee` says what the fee is under given terms; None where there is none. A fee that is not owed
+    by the subscription's periods has a `clock` of its own. Parts come in order of time, a credit
+    before the charge that replaces it.
     """
     then = [change for change in changes if change.number <= reckoned.number]
     before = _owed(basis, then, reckoned.until, fee, clock)
-    after = _owed(basis, changes, max(until, reckoned.until), fee, clock)
+    after = _owed(basis, changes, until, fee, clock)
     parts = [
         *_parts(Side.CREDIT, _minus(before, after), basis.counting),
         *_parts(Side.CHARGE, _minus(after, before), basis.counting),
@@ -155,7 +157,7 @@ def _parts(side: Side, stretches: Iterable[_Stretch[F]], counting: Counting) -> 
         for span in periods_between(stretch.cycle, stretch.span):
             share = share_of_period(stretch.cycle, span, counting)
             if share.numerator:
-                yield Part(side=side, span=span, fee=stretch.fee, share=share)
+                yield Part(side=side, span=span, fee=stretch.fee, share=share, cycle=stretch.cycle)
 
 
 def advance_until(clock: Cycle, period: Span) -> datetime:

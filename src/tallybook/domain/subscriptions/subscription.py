@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
@@ -10,14 +11,25 @@ import msgspec
 from tallybook.domain.catalog.plan import Interval
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.calendar import Alignment, BoundaryTime, Cycle
+from tallybook.domain.subscriptions.proration import Counting
 
 
 class Status(StrEnum):
-    """Where a subscription is in its life."""
+    """Where a subscription is in its life. The books know `scheduled`, `active` and `ended`."""
 
     SCHEDULED = "scheduled"
+    TRIALING = "trialing"
     ACTIVE = "active"
+    PAUSED = "paused"
     ENDED = "ended"
+
+
+class Billed(msgspec.Struct, frozen=True, kw_only=True):
+    """Up to when fees are billed, and how many changes the last bill knew of."""
+
+    advance_until: datetime
+    arrears_until: datetime
+    changes: int = 0
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +39,10 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     customer's when the subscription began, and the interval is the plan version's, so that its
     calendar never moves. `ends_at` is the end that was decided, reached or still ahead. `status` is
     that of the books: it moves when a period is closed. What it is at an instant, `status_at` says.
+
+    Plan version, calendar, `quantities` (of fees, by price key) and `is_trial` are what was agreed
+    at the start; `change_count` changes were recorded since. `billed` is kept of one that is not
+    plain.
     """
 
     id: str
@@ -44,6 +60,21 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime | None = None
     period: Span
     created_at: datetime
+    quantities: dict[str, Decimal] = {}
+    is_trial: bool = False
+    counting: Counting = Counting.BY_DAY
+    change_count: int = 0
+    billed: Billed | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its fees are simply those of its plan, once each and by the day."""
+        return not (
+            self.change_count
+            or self.quantities
+            or self.is_trial
+            or self.counting is not Counting.BY_DAY
+        )
 
     @property
     def cycle(self) -> Cycle:

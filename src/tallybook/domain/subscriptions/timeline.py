@@ -78,13 +78,24 @@ def timeline(starts_at: datetime, terms: Terms, changes: Iterable[Change]) -> Ti
 
 
 def billed_timeline(starts_at: datetime, terms: Terms, changes: Iterable[Change]) -> Timeline:
-    """What fees are owed for: as `timeline`, with each change counted from where it is prorated."""
+    """What fees are owed for: as `timeline`, with each change counted from where it is prorated.
+
+    One that is counted later than it holds has no say any more once another has the last word on
+    the same. What holds nowhere, since it came after the end, counts nowhere.
+    """
     real = _fold(starts_at, terms, [])
     counted: list[tuple[datetime, AnyWhat]] = []
     happened: list[tuple[datetime, AnyWhat]] = []
     for change in standing(changes):
         at = max(starts_at, change.effective_at)
-        counted.append((_counts_from(real, at, change.proration), change.what))
+        if terms_at(real, at) is None and not isinstance(change.what, Reactivate):
+            continue
+        counts_from = _counts_from(real, at, change.proration)
+        counted = [
+            (min(since, counts_from) if _is_outdone(what, change.what) else since, what)
+            for since, what in counted
+        ]
+        counted.append((counts_from, change.what))
         happened.append((at, change.what))
         real = _fold(starts_at, terms, happened)
     counted.sort(key=lambda each: each[0])
@@ -118,6 +129,30 @@ def billing_periods(line: Timeline, until: datetime) -> Iterator[Span]:
                 yield Span(span.starts, min(span.ends, until))
         elif span.starts < until:
             yield from periods_between(run[0].terms.cycle, Span(span.starts, min(span.ends, until)))
+
+
+def period_at(line: Timeline, at: datetime) -> Span | None:
+    """The billing period that an instant lies in; None before the start and after the end."""
+    for run in _runs(line):
+        span = Span(run[0].span.starts, run[-1].span.ends)
+        if at not in span:
+            continue
+        if run[0].terms.is_trial:
+            return span
+        return period_containing(run[0].terms.cycle, at, starts_at=span.starts, ends_at=span.ends)
+    return None
+
+
+def service_from(line: Timeline, at: datetime) -> datetime | None:
+    """The first instant from `at` on at which it runs; None if it never does again."""
+    return next((max(at, part.span.starts) for part in line if part.span.ends > at), None)
+
+
+def end_of(line: Timeline) -> datetime | None:
+    """When it is over for good; None where it has no end, or never began."""
+    if not line or line[-1].span.ends == FOREVER:
+        return None
+    return line[-1].span.ends
 
 
 def _runs(line: Timeline) -> Iterator[Sequence[Segment]]:
@@ -202,6 +237,20 @@ def _joined(segments: Iterable[Segment]) -> Timeline:
         else:
             joined.append(segment)
     return tuple(joined)
+
+
+def _is_outdone(earlier: AnyWhat, later: AnyWhat) -> bool:
+    """Whether `later` has the last word on what `earlier` changed. Additions add up instead."""
+    match earlier, later:
+        case AddQuantity(), AddQuantity():
+            return False
+        case (
+            SetQuantity(price_key=key) | AddQuantity(price_key=key),
+            SetQuantity(price_key=other) | AddQuantity(price_key=other),
+        ):
+            return key == other
+    kinds = ((ToPlan,), (Pause, Resume), (EndTrial,), (EndContract, Reactivate))
+    return any(isinstance(earlier, kind) and isinstance(later, kind) for kind in kinds)
 
 
 def _counts_from(real: Timeline, at: datetime, proration: Proration) -> datetime:

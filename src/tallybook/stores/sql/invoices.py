@@ -17,6 +17,7 @@ from tallybook.domain.invoicing.invoice import (
     InvoiceStatus,
     LineItem,
     Occasion,
+    Reckoning,
     UsageProof,
 )
 from tallybook.domain.invoicing.numbering import invoice_number, is_invoice_number
@@ -45,6 +46,8 @@ INVOICES = sa.Table(
     sa.Column("as_of", sa.BigInteger, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("finalized_at", Instant),
+    sa.Column("reckoning", Document(Reckoning | None)),
+    sa.Column("change_count", sa.Integer, nullable=False, server_default="0"),
     sa.ForeignKeyConstraint(
         ["organization_id", "subscription_id"],
         ["subscriptions.organization_id", "subscriptions.id"],
@@ -54,6 +57,7 @@ INVOICES = sa.Table(
         "subscription_id",
         "occasion",
         "period_starts",
+        "change_count",
         name="invoices_period_key",
     ),
     sa.UniqueConstraint("organization_id", "number"),
@@ -110,7 +114,11 @@ INVOICE_NUMBERS = sa.Table(
 )
 """The last place given in each series. Its row is locked until the numbers taken are committed."""
 
-_HEADER = [column for column in _ROW if column not in {_ROW.organization_id, _ROW.customer_id}]
+_HEADER = [
+    column
+    for column in _ROW
+    if column not in {_ROW.organization_id, _ROW.customer_id, _ROW.change_count}
+]
 _LINE_NAMES = [column.name for column in _LINE]
 _COPY_LINES = f"COPY invoice_lines ({', '.join(_LINE_NAMES)}) FROM STDIN"
 _encode = msgspec.json.Encoder().encode
@@ -281,6 +289,8 @@ class SqlInvoices:
             "as_of": invoice.as_of,
             "created_at": invoice.created_at,
             "finalized_at": invoice.finalized_at,
+            "reckoning": invoice.reckoning,
+            "change_count": invoice.reckoning.changes if invoice.reckoning else 0,
         }
 
     def _copy_lines(self, invoices: Iterable[Invoice]) -> None:

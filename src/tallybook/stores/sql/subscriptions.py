@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -12,9 +14,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tallybook.domain.kernel.errors import Conflicting
 from tallybook.domain.kernel.instants import Span
-from tallybook.domain.subscriptions.subscription import Status, Subscription
+from tallybook.domain.subscriptions.changes import AnyWhat, Change, Proration
+from tallybook.domain.subscriptions.proration import Counting
+from tallybook.domain.subscriptions.subscription import Billed, Status, Subscription
 from tallybook.stores.sql.customers import CUSTOMERS
-from tallybook.stores.sql.database import Instant, metadata
+from tallybook.stores.sql.database import Document, Instant, metadata
 from tallybook.stores.sql.unnested import unnested
 
 SUBSCRIPTIONS = sa.Table(
@@ -38,10 +42,18 @@ SUBSCRIPTIONS = sa.Table(
     sa.Column("period_ends", Instant, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column(
+        "quantities", Document(dict[str, Decimal]), nullable=False, server_default=sa.text("'{}'")
+    ),
+    sa.Column("is_trial", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("counting", sa.Text, nullable=False, server_default=Counting.BY_DAY.value),
+    sa.Column("change_count", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("billed", Document(Billed | None)),
+    sa.Column(
         "due_at",
         Instant,
         sa.Computed(
-            "CASE WHEN status = 'scheduled' THEN starts_at ELSE period_ends END", persisted=True
+            "CASE WHEN status = 'scheduled' THEN period_starts ELSE period_ends END",
+            persisted=True,
         ),
     ),
     sa.ForeignKeyConstraint(
@@ -50,6 +62,24 @@ SUBSCRIPTIONS = sa.Table(
     sa.UniqueConstraint("organization_id", "key"),
 )
 _ROW = SUBSCRIPTIONS.c
+
+CHANGES = sa.Table(
+    "subscription_changes",
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("subscription_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("effective_at", Instant, nullable=False),
+    sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("what", Document(AnyWhat), nullable=False),
+    sa.Column("proration", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["organization_id", "subscription_id"],
+        ["subscriptions.organization_id", "subscriptions.id"],
+        name="subscription_changes_subscription_fkey",
+    ),
+)
+"""Added and never altered: a trigger sees to that."""
 _OPEN = _ROW.status != sa.literal_column(f"'{Status.ENDED.value}'")
 
 sa.Index("subscriptions_customer_id_idx", _ROW.organization_id, _ROW.customer_id)
@@ -65,9 +95,18 @@ _NAMES = [str(column.name) for column in _COLUMNS]
 _MOVING = [
     column
     for column in _COLUMNS
-    if column not in {_ROW.id, _ROW.key, _ROW.customer_id, _ROW.created_at}
+    if column
+    not in {
+        _ROW.id,
+        _ROW.key,
+        _ROW.customer_id,
+        _ROW.created_at,
+        _ROW.quantities,
+        _ROW.is_trial,
+        _ROW.counting,
+    }
 ]
-"""What a subscription's own life changes. Its name and whose it is never change."""
+"""What a subscription's own life changes. Its name, whose it is, what was agreed never change."""
 
 
 class SqlSubscriptions:
@@ -112,6 +151,44 @@ class SqlSubscriptions:
             .where(_ROW.organization_id == self._organization_id, _ROW.id == rows.c.id)
             .values({column: rows.c[column.name] for column in _MOVING})
         )
+
+    def add_changes(self, subscription_id: str, changes: Sequence[Change]) -> None:
+        """Record changes of a subscription that the transaction holds locked."""
+        if not changes:
+            return
+        rows = [
+            {
+                "organization_id": self._organization_id,
+                "subscription_id": subscription_id,
+                **{name: getattr(change, name) for name in Change.__struct_fields__},
+            }
+            for change in changes
+        ]
+        self._connection.execute(sa.insert(CHANGES), rows)
+
+    def changes_of(self, ids: Iterable[str]) -> Mapping[str, tuple[Change, ...]]:
+        """The changes of these subscriptions, in order of recording, by one query; none, no key."""
+        wanted = sa.bindparam("ids", list(ids), type_=sa.ARRAY(sa.Text))
+        query = (
+            sa.select(CHANGES)
+            .where(
+                CHANGES.c.organization_id == self._organization_id,
+                CHANGES.c.subscription_id == sa.func.any(wanted),
+            )
+            .order_by(CHANGES.c.subscription_id, CHANGES.c.number)
+        )
+        found: dict[str, list[Change]] = defaultdict(list)
+        for row in self._connection.execute(query):
+            found[row.subscription_id].append(
+                Change(
+                    number=row.number,
+                    effective_at=row.effective_at,
+                    recorded_at=row.recorded_at,
+                    what=row.what,
+                    proration=Proration(row.proration),
+                )
+            )
+        return {subscription_id: tuple(changes) for subscription_id, changes in found.items()}
 
     def by_key(self, key: str, *, locked: bool = False) -> Subscription | None:
         """That of the key; `locked` holds others off it until the transaction ends."""

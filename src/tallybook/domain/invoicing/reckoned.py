@@ -1,0 +1,147 @@
+"""What is owed at a boundary of a subscription that was changed: fees reckoned, usage by spans.
+
+Fees are the difference between what is owed by all that is known and what was billed; usage is
+charged by each price for the time that it was in force. Rules: docs/semantics/proration.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.catalog.price import Price, Timing
+from tallybook.domain.invoicing.charges import Charge
+from tallybook.domain.invoicing.invoice import Reckoning
+from tallybook.domain.kernel.instants import Span
+from tallybook.domain.subscriptions.changes import Change, ToPlan
+from tallybook.domain.subscriptions.course import Course
+from tallybook.domain.subscriptions.cycle import End, Open, Renew
+from tallybook.domain.subscriptions.proration import counted_in
+from tallybook.domain.subscriptions.reckoning import Part, Reckoned, reckon
+from tallybook.domain.subscriptions.subscription import Billed, Subscription
+from tallybook.domain.subscriptions.timeline import FOREVER, Terms, billed_timeline, cut
+
+Plans = Mapping[str, PlanVersion]
+"""Every plan version that a subscription is, was or will be to, by id."""
+
+
+class OwedFee(msgspec.Struct, frozen=True):
+    """A fee, and how many of it. A period of equal ones costs the same."""
+
+    price: Price
+    quantity: Decimal
+
+
+def plan_versions_of(subscription: Subscription, changes: Iterable[Change]) -> list[str]:
+    """The ids of every plan version named, also by a change that was undone: it may be billed."""
+    named = [change.what.plan_version_id for change in changes if isinstance(change.what, ToPlan)]
+    return list(dict.fromkeys([subscription.plan_version_id, *named]))
+
+
+def reckoning_of(course: Course, decision: Open | Renew | End) -> Reckoning:
+    """What the bill at a boundary goes by."""
+    return Reckoning(
+        before=course.billed,
+        changes=course.subscription.change_count,
+        begun=None if isinstance(decision, End) else decision.period,
+    )
+
+
+def charges_reckoned(
+    course: Course, plans: Plans, reckoning: Reckoning, ended: Span | None
+) -> tuple[Charge, ...]:
+    """What is owed at a boundary, given back or charged, price by price in the order of the plans.
+
+    `ended` is the period that is closed there; None when the subscription begins.
+    """
+    return tuple(_charges(course, plans, reckoning, ended))
+
+
+def billed_after(course: Course, reckoning: Reckoning, ended: Span | None) -> Billed:
+    """Up to when fees are billed once the bill of a boundary is drawn up."""
+    before, begun = reckoning.before, reckoning.begun
+    arrears_until = before.arrears_until
+    if ended is not None:
+        arrears_until = max(arrears_until, ended.ends)
+        if begun is None:
+            arrears_until = max(arrears_until, _counted_until(course, ended.ends))
+    return Billed(
+        advance_until=before.advance_until if begun is None else begun.ends,
+        arrears_until=arrears_until,
+        changes=reckoning.changes,
+    )
+
+
+def _charges(
+    course: Course, plans: Plans, reckoning: Reckoning, ended: Span | None
+) -> Iterator[Charge]:
+    billed = billed_after(course, reckoning, ended)
+    versions = [plans[name] for name in plan_versions_of(course.subscription, course.changes)]
+    keys = dict.fromkeys(price.key for version in versions for price in version.prices)
+    for key in keys:
+        prices = {
+            version.id: price
+            for version in versions
+            for price in version.prices
+            if price.key == key
+        }
+        before = reckoning.before
+        ahead = Timing.IN_ADVANCE, before.advance_until, billed.advance_until
+        behind = Timing.IN_ARREARS, before.arrears_until, billed.arrears_until
+        for timing, since, until in (behind, ahead):
+            if any(price.meter is None and price.timing is timing for price in prices.values()):
+                then = Reckoned(since, before.changes)
+                for part in _fees(course, prices, timing, then, until):
+                    yield _charge(part)
+        if ended is not None:
+            yield from _usage(course, prices, ended)
+
+
+def _fees(
+    course: Course, prices: Mapping[str, Price], timing: Timing, then: Reckoned, until: datetime
+) -> tuple[Part[OwedFee], ...]:
+    def owed(terms: Terms) -> OwedFee | None:
+        price = prices.get(terms.plan_version_id)
+        if price is None or price.meter is not None or price.timing is not timing:
+            return None
+        quantity = terms.quantity_of(price.key)
+        return OwedFee(price, quantity) if quantity else None
+
+    return reckon(course.basis, course.changes, then, until=until, fee=owed)
+
+
+def _charge(part: Part[OwedFee]) -> Charge:
+    return Charge(
+        price=part.fee.price,
+        service_period=part.span,
+        share=part.share,
+        counted_in=counted_in(part.cycle, part.span, part.share),
+        quantity=part.fee.quantity,
+        side=part.side,
+    )
+
+
+def _usage(course: Course, prices: Mapping[str, Price], ended: Span) -> Iterator[Charge]:
+    """Usage of the period by the price in force; of a trial and of a pause there is none."""
+    spans: list[tuple[Price, Span]] = []
+    for segment in cut(course.line, ended):
+        price = prices.get(segment.terms.plan_version_id)
+        if price is None or price.meter is None or not segment.terms.is_charged:
+            continue
+        span = segment.span
+        if spans and spans[-1][0] == price and spans[-1][1].ends == span.starts:
+            span = Span(spans.pop()[1].starts, span.ends)
+        spans.append((price, span))
+    for price, span in spans:
+        yield Charge(price=price, service_period=span)
+
+
+def _counted_until(course: Course, ends: datetime) -> datetime:
+    """Up to when fees count that nothing is given back of, although it ended."""
+    line = billed_timeline(course.basis.starts_at, course.basis.terms, course.changes)
+    begun = [part.span.ends for part in line if part.span.starts < ends]
+    return max((at for at in begun if at != FOREVER), default=ends)

@@ -1,0 +1,182 @@
+"""Draw up what is owed at boundaries of subscriptions: their charges, then, counted, the drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.customers.customer import Customer
+from tallybook.domain.invoicing.assemble import assemble_invoice, occasion_of
+from tallybook.domain.invoicing.charges import Charge, charges_due, rate_fee, rate_metered
+from tallybook.domain.invoicing.invoice import Invoice, Occasion, Reckoning
+from tallybook.domain.invoicing.reckoned import (
+    billed_after,
+    charges_reckoned,
+    plan_versions_of,
+    reckoning_of,
+)
+from tallybook.domain.kernel.errors import Missing
+from tallybook.domain.metering.meter import Meter
+from tallybook.domain.subscriptions.changes import Change
+from tallybook.domain.subscriptions.course import Course, after, course_of, decide_course
+from tallybook.domain.subscriptions.cycle import End, NotDue, Open, Renew, closed, decide_cycle
+from tallybook.domain.subscriptions.subscription import Status, Subscription
+from tallybook.services.measure_charges import UsageSheet, Wanted, wanted_by
+from tallybook.services.ports import Records
+
+
+@dataclass(frozen=True, slots=True)
+class Contracts:
+    """What some subscriptions refer to; `changes` of those that are not plain."""
+
+    plans: Mapping[str, PlanVersion]
+    customers: Mapping[str, Customer]
+    meters: Mapping[str, Meter]
+    changes: Mapping[str, tuple[Change, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A subscription at a boundary, what is owed there, and the subscription once it is closed."""
+
+    subscription: Subscription
+    decision: Open | Renew | End
+    plan: PlanVersion
+    customer: Customer
+    charges: tuple[tuple[Charge, Wanted | None], ...]
+    following: Subscription
+    reckoning: Reckoning | None = None
+
+    @property
+    def wanted(self) -> list[Wanted]:
+        """The usage that must be measured before this can be rated."""
+        return [wanted for _, wanted in self.charges if wanted is not None]
+
+
+def load_contracts(
+    records: Records,
+    subscriptions: Sequence[Subscription],
+    more: Mapping[str, tuple[Change, ...]] | None = None,
+) -> Contracts:
+    """Everything that the subscriptions refer to, by a query a room.
+
+    `more` are changes that are not recorded, by subscription id, in place of those that are.
+    """
+    changed = [each.id for each in subscriptions if each.change_count]
+    changes = {**(records.subscriptions.changes_of(changed) if changed else {}), **(more or {})}
+    versions = {
+        version
+        for each in subscriptions
+        for version in plan_versions_of(each, changes.get(each.id, ()))
+    }
+    plans = records.plans.by_ids(versions)
+    customers = records.customers.by_ids({each.customer_id for each in subscriptions})
+    keys = {price.meter for plan in plans.values() for price in plan.prices if price.meter}
+    return Contracts(plans, customers, records.meters.by_keys(keys), changes)
+
+
+def find_boundary(
+    subscription: Subscription, contracts: Contracts, *, until: datetime
+) -> Boundary | None:
+    """The next boundary of a subscription that has come by `until`, and what is owed there.
+
+    None if there is none; refused where it cannot be told what is owed.
+    """
+    if subscription.status is Status.ENDED:
+        return None
+    if not subscription.is_plain:
+        course = course_of(subscription, contracts.changes.get(subscription.id, ()))
+        return _boundary_of_course(course, contracts, until)
+    decision = decide_cycle(subscription, now=until)
+    if isinstance(decision, NotDue):
+        return None
+    plan = contracts.plans[subscription.plan_version_id]
+    customer = contracts.customers[subscription.customer_id]
+    charges = charges_due(plan, subscription, decision)
+    return Boundary(
+        subscription,
+        decision,
+        plan,
+        customer,
+        _with_usage(charges, customer, contracts),
+        closed(subscription, decision),
+    )
+
+
+def _boundary_of_course(course: Course, contracts: Contracts, until: datetime) -> Boundary | None:
+    decision = decide_course(course, now=until)
+    if isinstance(decision, NotDue):
+        return None
+    subscription = course.subscription
+    customer = contracts.customers[subscription.customer_id]
+    occasion, period = occasion_of(subscription, decision)
+    ended = period if occasion is Occasion.PERIOD else None
+    reckoning = reckoning_of(course, decision)
+    charges = charges_reckoned(course, contracts.plans, reckoning, ended)
+    return Boundary(
+        subscription,
+        decision,
+        contracts.plans[_version_at(course, decision)],
+        customer,
+        _with_usage(charges, customer, contracts),
+        after(course, decision, billed_after(course, reckoning, ended)),
+        reckoning,
+    )
+
+
+def _version_at(course: Course, decision: Open | Renew | End) -> str:
+    """The plan version that a bill is named after: of the period that begins, or was the last."""
+    at = course.subscription.period.starts if isinstance(decision, End) else decision.period.starts
+    terms = course.terms_at(at)
+    return course.subscription.plan_version_id if terms is None else terms.plan_version_id
+
+
+def _with_usage(
+    charges: Iterable[Charge], customer: Customer, contracts: Contracts
+) -> tuple[tuple[Charge, Wanted | None], ...]:
+    return tuple((charge, _wanted(charge, customer, contracts)) for charge in charges)
+
+
+def _wanted(charge: Charge, customer: Customer, contracts: Contracts) -> Wanted | None:
+    """The usage that a charge is for; None for a fee."""
+    price = charge.price
+    if price.meter is None:
+        return None
+    meter = contracts.meters.get(price.meter)
+    if meter is None:
+        raise Missing(
+            "no_such_meter",
+            f"The price {price.key!r} charges for the meter {price.meter!r}, which is not there.",
+            mend="Define the meter; its events are counted also if they came before it.",
+        )
+    return wanted_by(price, meter, customer, charge.service_period)
+
+
+def draw_up(
+    boundary: Boundary,
+    sheet: UsageSheet,
+    *,
+    organization_id: str,
+    as_of: int,
+    created_at: datetime,
+) -> Invoice | None:
+    """The draft for a boundary, from the usage measured; None where nothing is charged for."""
+    rated = [
+        rate_fee(charge)
+        if wanted is None
+        else rate_metered(charge, wanted.meter, boundary.customer, sheet.of(wanted), as_of)
+        for charge, wanted in boundary.charges
+    ]
+    return assemble_invoice(
+        organization_id=organization_id,
+        subscription=boundary.subscription,
+        customer=boundary.customer,
+        plan=boundary.plan,
+        decision=boundary.decision,
+        charges=rated,
+        as_of=as_of,
+        created_at=created_at,
+        reckoning=boundary.reckoning,
+    )
