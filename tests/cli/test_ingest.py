@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -107,6 +112,35 @@ def test_a_mapping_that_cannot_work_is_refused_before_anything_is_sent(
     assert "=call" in ran.err, "the mend"
     tallybook("ingest", str(usage_file.with_name("absent.csv")), *MAPPED, code=1)
     assert tokens(tallybook) == "0"
+
+
+def test_parquet_and_gzipped_json_come_to_the_same_events_as_csv(
+    tallybook: Any, usage_file: Path, tmp_path: Path
+) -> None:
+    """By one mapping, kept in a file beside them."""
+    cells = [line.rstrip().split(",") for line in ROWS]
+    columns = dict(zip(HEADER.rstrip().split(","), zip(*cells, strict=True), strict=True))
+    typed = {
+        "request": pa.array(columns["request"]),
+        "at": pa.array([datetime.fromisoformat(at) for at in columns["at"]]),
+        "account": pa.array(columns["account"]),
+        "tokens": pa.array([Decimal(tokens) for tokens in columns["tokens"]]),
+    }
+    pq.write_table(pa.table(typed), tmp_path / "usage.parquet")
+    objects = [dict(zip(columns, row, strict=True)) for row in cells]
+    with gzip.open(tmp_path / "usage.ndjson.gz", "wt") as lines:
+        lines.writelines(json.dumps(one) + "\n" for one in objects)
+    mapping = tmp_path / "map.toml"
+    mapping.write_text(
+        'type = "=call"\ncustomer = "account"\ntime = "at"\nid = "request"\n'
+        '[properties]\ntokens = "tokens"\n'
+    )
+    sent = ("--mapping", str(mapping), "--json")
+    assert tallybook("ingest", str(usage_file), *sent).json["verdicts"] == {"accepted": 20}
+    for name in ("usage.ndjson.gz", "usage.parquet"):
+        again = tallybook("ingest", str(tmp_path / name), *sent).json
+        assert again["verdicts"] == {"duplicate": 20}
+    assert tokens(tallybook) == "220"
 
 
 class Cut(httpx.BaseTransport):
