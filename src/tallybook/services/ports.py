@@ -284,9 +284,9 @@ class EventLog(Protocol):
         """
 
     def find(
-        self, organization_id: str, wanted: EventQuery, *, before: int, limit: int
+        self, organization_id: str, wanted: EventQuery, *, before: int | None, limit: int
     ) -> list[StoredEvent]:
-        """Events, the last to arrive first, those at positions before `before`."""
+        """Events, the last to arrive first, those at positions before `before` if one is given."""
 
     def close(self) -> None:
         """Take no more, and finish what is waiting."""

@@ -247,8 +247,10 @@ def _property(field: str, name: str, raw: msgspec.Raw) -> Any:
             mend=f"Send 1 to {MAX_PROPERTY_NAME} characters.",
         )
     text = bytes(raw)
-    if text[:1] not in b'"[{':
+    if text[:1] in b"-0123456789":
         _check_length(len(text), at)
+        if len(text) > 1000:  # longer than Python reads a whole number
+            return raw
     try:
         value = _value.decode(text)
         _check_length(len(kept_text(value)), at)

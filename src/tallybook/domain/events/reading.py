@@ -71,6 +71,7 @@ _own = msgspec.json.Decoder(_OwnForm, float_hook=msgspec.Raw)
 _own_list = msgspec.json.Decoder(_OwnForm | list[_OwnForm], float_hook=msgspec.Raw)
 _cloud_list = msgspec.json.Decoder(_CloudEvent | list[_CloudEvent], float_hook=msgspec.Raw)
 _pieces = msgspec.json.Decoder(list[msgspec.Raw])
+_piece = msgspec.json.Decoder(msgspec.Raw)
 
 _PLAIN = {str, int, bool, msgspec.Raw}
 _parse_time = datetime.fromisoformat
@@ -130,11 +131,7 @@ def read_events(body: bytes, form: Form) -> Reading:
 def _decoded(body: bytes, form: Form) -> Any:
     if form is not Form.NDJSON:
         return (_cloud_list if form.is_cloudevents else _own_list).decode(body)
-    events = _own.decode_lines(body)
-    lines = body.count(b"\n") + (not body.endswith(b"\n"))
-    if len(events) != lines and body:
-        raise _NotInOrderError  # blank lines, or two events on one
-    return events
+    return _own.decode_lines(body)
 
 
 def _check_number(count: int) -> None:
@@ -200,9 +197,9 @@ def _read_each(body: bytes, form: Form) -> Reading:
 def _taken_apart(body: bytes, form: Form) -> tuple[bool, list[bytes]]:
     """Whether the body is one event by itself; and the text of each event."""
     if form is Form.NDJSON:
-        lines = [line for line in body.split(b"\n") if not line.isspace() and line]
-        _check_number(len(lines))
-        return False, lines
+        texts = [text for line in body.split(b"\n") for text in _on_one_line(line)]
+        _check_number(len(texts))
+        return False, texts
     if not body.lstrip().startswith(b"["):
         _check_json(body)
         return True, [body]
@@ -212,6 +209,14 @@ def _taken_apart(body: bytes, form: Form) -> tuple[bool, list[bytes]]:
         raise _malformed(error) from None
     _check_number(len(pieces))
     return False, list(map(bytes, pieces))
+
+
+def _on_one_line(line: bytes) -> list[bytes]:
+    """The events on a line: one, as a rule; none on a blank one."""
+    try:
+        return list(map(bytes, _piece.decode_lines(line)))
+    except (msgspec.MsgspecError, RecursionError):
+        return [line]
 
 
 def _check_json(body: bytes) -> None:

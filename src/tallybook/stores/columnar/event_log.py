@@ -45,9 +45,9 @@ class ColumnarEventLog:
         return appending.done
 
     def find(
-        self, organization_id: str, wanted: EventQuery, *, before: int, limit: int
+        self, organization_id: str, wanted: EventQuery, *, before: int | None, limit: int
     ) -> list[StoredEvent]:
-        """Events, the last to arrive first, those at positions before `before`."""
+        """Events, the last to arrive first, those at positions before `before` if one is given."""
         return self._table.find(organization_id, wanted, before=before, limit=limit)
 
     def close(self) -> None:

@@ -117,14 +117,13 @@ class ClickHouseEvents:
         return kept
 
     def find(
-        self, organization_id: str, wanted: EventQuery, *, before: int, limit: int
+        self, organization_id: str, wanted: EventQuery, *, before: int | None, limit: int
     ) -> list[StoredEvent]:
-        """Events, the last to arrive first, those at positions before `before`."""
+        """Events, the last to arrive first, those at positions before `before` if one is given."""
         bind = Parameters()
-        where = [
-            f"organization_id = {bind.text(organization_id)}",
-            f"position < {bind.position(before)}",
-        ]
+        where = [f"organization_id = {bind.text(organization_id)}"]
+        if before is not None:
+            where.append(f"position < {bind.position(before)}")
         for column in ("type", "customer", "source", "id", "actor"):
             text = getattr(wanted, column)
             if text is not None:

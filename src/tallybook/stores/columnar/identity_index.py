@@ -24,6 +24,9 @@ _SHIFT = np.uint64(64 - _BITS)
 _EDGES = (np.arange(1, _BUCKETS, dtype=np.uint64)) << _SHIFT
 _NONE = np.empty(0, np.uint64)
 
+ENOUGH_TO_MOVE = 1 << 18
+"""Recent identities before they are moved into the buckets, or a sixteenth of those there."""
+
 
 class Run:
     """Identities in ascending order, each with its content. An identity may occur twice."""
@@ -77,6 +80,11 @@ class Sieve:
         """Whether, with `count` identities, at most one in eight unknown ones is let through."""
         return 8 * count <= 1 << self._bits
 
+    @property
+    def size_bytes(self) -> int:
+        """Memory taken."""
+        return self._words.nbytes
+
     def add(self, identities: Hashes) -> None:
         """Let these through."""
         word, bit = self._place(identities)
@@ -111,6 +119,11 @@ class IdentityIndex:
         if self._moving is not None:
             unmoved = len(self._moving) - self._edge(self._moving, self._moved)
         return self._settled_count + self._recent_count + unmoved
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory taken by what is known."""
+        return 16 * sum(map(len, self._runs())) + self._sieve.size_bytes
 
     def find(self, wanted: Hashes) -> tuple[npt.NDArray[np.bool_], Hashes]:
         """Which of `wanted` (in ascending order) are known, and the content each came with.
@@ -148,7 +161,7 @@ class IdentityIndex:
         while self._recent and len(self._recent[-1]) <= 2 * len(run):
             run = self._recent.pop().merged_with(run)
         self._recent.append(run)
-        enough = max(1 << 18, self._settled_count // 16)
+        enough = max(ENOUGH_TO_MOVE, self._settled_count // 16)
         if self._moving is not None:
             self._move(1 + 4 * _BUCKETS * len(identities) // enough)
         elif self._recent_count >= enough:
@@ -179,9 +192,12 @@ class IdentityIndex:
 
     def _widen_sieve(self) -> None:
         self._sieve = Sieve(2 * len(self))
-        moving = [] if self._moving is None else [self._moving]
-        for run in (*self._settled, *self._recent, *moving):
+        for run in self._runs():
             self._sieve.add(run.identities)
+
+    def _runs(self) -> list[Run]:
+        moving = [] if self._moving is None else [self._moving]
+        return [*self._settled, *self._recent, *moving]
 
     def _begin_to_move(self) -> None:
         runs = self._recent[::-1]  # the shortest first

@@ -13,7 +13,7 @@ from tallybook.domain.events.event import StoredEvent
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span, zone
 from tallybook.domain.metering.meter import Evidence, Meter, Usage, UsageQuery
-from tallybook.domain.metering.settle import settled_quantity
+from tallybook.domain.metering.settle import settle
 from tallybook.domain.metering.windows import checked_window, cut
 from tallybook.services.ports import CustomerSpan, Inspection
 from tallybook.stores.columnar.aggregations.registered import PLANS
@@ -177,24 +177,20 @@ def _plan(rows: Rows) -> Plan:
 
 def _usage(columns: Sequence[Sequence[Any]], rows: Rows) -> Iterator[Usage]:
     """The rows of an answer: keys, parts, event count and checksum."""
-    scope, names = rows.scope, rows.scope.group_by
-    spans = _spans(columns, rows)
-    dimensions = (
-        zip(*(columns[rows.keys.index(f"d{n}")] for n in range(len(names))), strict=True)
-        if names
-        else repeat(())
-    )
-    parts = zip(*columns[len(rows.keys) : -2], strict=True)
-    counts, checksums = columns[-2:]
-    for customer, span, values, figures, count, checksum in zip(
-        columns[0], spans, dimensions, parts, counts, checksums, strict=False
+    as_of, names = rows.scope.as_of, rows.scope.group_by
+    quantity = settle(rows.scope.meter)
+    first = rows.keys.index("d0") if names else 0
+    values = zip(*columns[first : first + len(names)], strict=True) if names else repeat(())
+    parts = zip(*(map(Decimal, part) for part in columns[len(rows.keys) : -2]), strict=True)
+    for customer, span, value, part, count, checksum in zip(
+        columns[0], _spans(columns, rows), values, parts, *columns[-2:], strict=False
     ):
         yield Usage(
             customer=customer,
             span=span,
-            dimensions=dict(zip(names, values, strict=True)),
-            quantity=settled_quantity(scope.meter, tuple(map(Decimal, figures)), span),
-            evidence=Evidence(count, scope.as_of, checksum),
+            dimensions=dict(zip(names, value, strict=True)) if names else {},
+            quantity=quantity(part, span),
+            evidence=Evidence(count, as_of, checksum),
         )
 
 

@@ -8,38 +8,50 @@ from tallybook.domain.metering.aggregations.counter import Counter, Decrease
 from tallybook.stores.columnar.plan import Plan
 from tallybook.stores.columnar.rows import MICROSECOND, Rows
 
+_BEFORE = {
+    "reading": "toNullable(reading)",
+    "at": "at",
+    "events": "events",
+    "contents": "contents",
+    "content": "content",
+    "position": "position",
+}
+"""What is known of the reading that stood before."""
+
 
 def plan_counter(aggregation: Counter, rows: Rows) -> Plan:
     """Add up each reading's difference to the one before it in its series.
 
     A reading counts a microsecond before it was taken: what led up to the very end of a span is
-    part of it.
+    part of it. Readings replaced at their own instant are left out of the differences; the one that
+    stands is counted with them.
     """
-    register = (*rows.series, *(("series",) if aggregation.series else ()))
+    register = ", ".join((*rows.series, *(("series",) if aggregation.series else ())))
+    order = f"PARTITION BY {register} ORDER BY at, position ROWS"
+    so_far = f"OVER ({order} BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
     readings = (
-        f"SELECT {', '.join(register)}, opens, closes, at, "
-        "toDecimal256(argMax(value, position), 12) AS reading, count() AS events, "
-        "sumWithOverflow(content) AS contents, groupArray(position) AS positions "
-        f"FROM ({rows.counted(looks_back=True, after=MICROSECOND)}) "
-        f"GROUP BY {', '.join(register)}, opens, closes, at"
-    )
-    order = (
-        f"OVER (PARTITION BY {', '.join(register)} ORDER BY at "
-        "ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)"
+        f"SELECT *, toDecimal256(value, 12) AS reading, count() {so_far} AS events, "
+        f"sumWithOverflow(content) {so_far} AS contents, "
+        f"groupArray(position) OVER (PARTITION BY {register}, at) AS positions, "
+        f"leadInFrame(at, 1, at - 1) OVER ({order} BETWEEN CURRENT ROW AND 1 FOLLOWING) AS next_at "
+        f"FROM ({rows.counted(looks_back=True, after=MICROSECOND)})"
     )
     before = ", ".join(
-        f"lagInFrame({column}) {order} AS {column}_before"
-        for column in ("toNullable(reading)", "at", "events", "contents", "positions")
-    ).replace("AS toNullable(reading)_before", "AS reading_before")
-    in_span = f"SELECT * FROM (SELECT *, {before} FROM ({readings})) WHERE at >= opens"
+        f"lagInFrame({column}) OVER ({order} BETWEEN 1 PRECEDING AND CURRENT ROW) AS {name}_before"
+        for name, column in _BEFORE.items()
+    )
+    standing = f"SELECT *, {before} FROM ({readings}) WHERE next_at != at"
     opens = rows.cuts.bounds("time_window")[0] if rows.cuts else "opens"
     opening = f"isNotNull(reading_before) AND at_before < {opens}"
     return Plan(
-        rows.in_windows(in_span),
+        rows.in_windows(f"SELECT * FROM ({standing}) WHERE at >= opens"),
         parts=(f"sum({_difference(aggregation, rows)})",),
-        event_count=f"sum(events + if({opening}, events_before, 0))",
-        checksum=f"sumWithOverflow(contents + if({opening}, contents_before, 0))",
-        positions=f"arrayConcat(positions, if({opening}, positions_before, []))",
+        event_count=f"sum(events - events_before + ({opening}))",
+        checksum=(
+            "toUInt64(sumWithOverflow(contents - contents_before + "
+            f"if({opening}, content_before, 0)))"
+        ),
+        positions=f"if({opening}, arrayPushBack(positions, position_before), positions)",
     )
 
 
