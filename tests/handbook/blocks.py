@@ -73,7 +73,8 @@ def faults(block: Block) -> list[str]:
 def matches(shown: str, printed: str) -> bool:
     """Whether a page shows what was printed; `…` stands for what it leaves out."""
     wanted = [line.rstrip() for line in shown.strip("\n").splitlines() if line.strip()]
-    got = [line.rstrip() for line in printed.splitlines() if line.strip()]
+    plain = printed.replace("\u00a0", " ").replace("\u202f", " ")
+    got = [line.rstrip() for line in plain.splitlines() if line.strip()]
     pattern = "".join(_line_pattern(line) for line in wanted)
     return re.fullmatch(pattern, "".join(line + "\n" for line in got)) is not None
 

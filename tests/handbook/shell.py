@@ -76,7 +76,7 @@ class Shell:
             return ""
         state = self.folder / ".environment"
         ran = subprocess.run(
-            ["sh", "-euc", f"{script}\nenv -0 > '{state}'"],
+            ["sh", "-aeuc", f"{script}\nenv -0 > '{state}'"],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,

@@ -138,6 +138,7 @@ class PreviewedPrice(msgspec.Struct, frozen=True):
     key: str
     name: str
     quantity: str
+    unit: str
     exact_amount: str
     amount: Decimal
     working: list[StepAnswer]
@@ -220,6 +221,7 @@ def _line(preview: Preview, line: PreviewedLine, locale: str) -> PreviewedPrice:
         line.price.key,
         line.price.name,
         plain(line.rated.quantity),
+        line.unit,
         plain(line.rated.amount),
         to_major_units(line.printed),
         working,
