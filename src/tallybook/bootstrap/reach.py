@@ -10,11 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from tallybook.bootstrap.application import build_application
 from tallybook.bootstrap.config import Config, read_config
 from tallybook.bootstrap.occupancy import Server, is_occupied, read_server
-from tallybook.bootstrap.serving import served_beside
-from tallybook.bootstrap.wire import open_wiring
 from tallybook.cli.client import Opened
 from tallybook.domain.kernel.errors import Unavailable
 
@@ -34,6 +31,11 @@ def connect(directory: Path | None) -> Iterator[Opened]:
         with _client(server.url, _Operator(config.directory, server.operator_token)) as client:
             yield Opened(client, f"the server at {server.url} (process {server.pid})")
         return
+    # Opening the engines takes their libraries; talking to a server does not.
+    from tallybook.bootstrap.application import build_application
+    from tallybook.bootstrap.serving import served_beside
+    from tallybook.bootstrap.wire import open_wiring
+
     token = secrets.token_hex(20)
     with (
         open_wiring(config) as wiring,

@@ -18,6 +18,7 @@ from litestar.types import ASGIApp
 
 from tallybook.bootstrap.application import build_application
 from tallybook.bootstrap.config import HOST, Config
+from tallybook.bootstrap.failures import NotStartedError
 from tallybook.bootstrap.logs import RequestLog, configure_logs
 from tallybook.bootstrap.occupancy import Server, announced
 from tallybook.bootstrap.wire import open_wiring
@@ -27,7 +28,7 @@ from tallybook.services.ports import Wiring
 _GRACE_SECONDS = 10
 
 
-class PortTakenError(RuntimeError):
+class PortTakenError(NotStartedError):
     """The address to serve at cannot be had."""
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from tallybook.bootstrap.chance import IdMaker, new_secret, now
 from tallybook.bootstrap.config import Config, read_signing_key
 from tallybook.bootstrap.embedded import start_postgres
+from tallybook.bootstrap.failures import NotStartedError
 from tallybook.bootstrap.occupancy import occupied
 from tallybook.services.ports import Wiring
 from tallybook.stores.columnar.client import Columnar
@@ -19,7 +20,7 @@ from tallybook.stores.columnar.usage import ColumnarUsage
 from tallybook.stores.sql.books import SqlBooks
 from tallybook.stores.sql.database import open_database
 from tallybook.stores.sql.directory import SqlDirectory
-from tallybook.stores.sql.migrate import migrate
+from tallybook.stores.sql.migrate import LaterVersionError, migrate
 
 
 @contextmanager
@@ -32,12 +33,19 @@ def open_wiring(config: Config) -> Iterator[Wiring]:
         stack.enter_context(occupied(config.directory))
         engine = open_database(stack.enter_context(database_address(config)))
         stack.callback(engine.dispose)
-        migrate(engine)
+        _migrated(engine)
         columnar = Columnar(config.events_address)
         stack.callback(columnar.close)
         wiring = wire(engine, columnar, signing_key=read_signing_key(config))
         stack.callback(wiring.event_log.close)
         yield wiring
+
+
+def _migrated(engine: sa.Engine) -> None:
+    try:
+        migrate(engine)
+    except LaterVersionError as error:
+        raise NotStartedError(f"{error} Run that version, or a later one.") from error
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from tallybook.stores.sql.database import refusing_outages
+
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 _TURN = 0x7A11_B00C
@@ -20,8 +22,9 @@ def migrate(engine: sa.Engine) -> tuple[str, ...]:
     """Apply the migrations that are missing, all or none. Answers the revisions applied.
 
     Two programs that start side by side take turns; the second finds nothing left to do.
+    `Unavailable` if the database does not answer.
     """
-    with engine.begin() as connection:
+    with refusing_outages(), engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL lock_timeout = '120s'"))
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN)))
         before = missing_revisions(connection)
