@@ -61,7 +61,7 @@ def _operation_lines(method: str, path: str, operation: Described) -> Iterator[s
         yield "| parameter | in | type | meaning |"
         yield "|---|---|---|---|"
         for parameter in parameters:
-            need = "" if parameter["required"] else " (optional)"
+            need = "" if parameter.get("required") else " (optional)"
             told = _cell(parameter.get("description", ""))
             kind = _kind(parameter["schema"])
             yield f"| `{parameter['name']}`{need} | {parameter['in']} | {kind} | {told} |"
