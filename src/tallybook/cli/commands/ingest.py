@@ -174,7 +174,8 @@ def show_report(report: Report) -> None:
     show(shown, (Column("", "what"), Column("rows", "rows", True)), as_json=False, title=title)
     if report.problems:
         screen().print("[bold red]These did not count[/], the first of them:")
-        show(msgspec.to_builtins(report.problems[:PROBLEMS_SHOWN]), _PROBLEMS, as_json=False)
+        first = sorted(report.problems[:PROBLEMS_SHOWN], key=lambda problem: problem.row)
+        show(msgspec.to_builtins(first), _PROBLEMS, as_json=False)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +90,13 @@ class Import:
         self.report.elapsed_seconds = round(time.monotonic() - started, 3)
         return self.report
 
-    def sample(self, count: int) -> list[dict[str, Any]]:
-        """The first events that would be sent; refusals as they would be."""
+    def sample(self, count: int) -> list[dict[str, Any] | Problem]:
+        """The first events that would be sent; for rows that cannot be events, why."""
         content = content_hash(self.path)
         with self._open() as reading:
             maker = self._maker(reading, content)
-            rows = (row for row in reading.rows() if isinstance(row, Row) and maker.keeps(row))
-            return [maker.make(row) for row, _ in zip(rows, range(count), strict=False)]
+            made = (_made(maker, row) for row in reading.rows())
+            return list(islice((one for one in made if one is not None), count))
 
     def _open(self) -> AbstractContextManager[Reading]:
         options = ReadOptions(self.mapping.delimiter, self.mapping.encoding)
