@@ -21,6 +21,7 @@ from tallybook.stores.sql.books import SqlBooks
 from tallybook.stores.sql.database import open_database
 from tallybook.stores.sql.directory import SqlDirectory
 from tallybook.stores.sql.migrate import LaterVersionError, migrate
+from tallybook.stores.sql.sole_right import SharedError, SoleRight, sole_right
 
 
 @contextmanager
@@ -36,7 +37,8 @@ def open_wiring(config: Config) -> Iterator[Wiring]:
         _migrated(engine)
         columnar = Columnar(config.events_address)
         stack.callback(columnar.close)
-        wiring = wire(engine, columnar, signing_key=read_signing_key(config))
+        right = None if columnar.is_embedded else stack.enter_context(_right_to_commit(engine))
+        wiring = wire(engine, columnar, signing_key=read_signing_key(config), right=right)
         stack.callback(wiring.event_log.close)
         yield wiring
 
@@ -61,7 +63,22 @@ def database_address(config: Config) -> Iterator[str]:
         server.cleanup()
 
 
-def wire(engine: sa.Engine, columnar: Columnar, *, signing_key: bytes = b"") -> Wiring:
+@contextmanager
+def _right_to_commit(engine: sa.Engine) -> Iterator[SoleRight]:
+    try:
+        with sole_right(engine) as right:
+            yield right
+    except SharedError as error:
+        raise NotStartedError(str(error)) from error
+
+
+def wire(
+    engine: sa.Engine,
+    columnar: Columnar,
+    *,
+    signing_key: bytes = b"",
+    right: SoleRight | None = None,
+) -> Wiring:
     """Everything that services need, over a migrated database and an open event store.
 
     Without a `signing_key` one is made up: what is signed is then good for this process. Whoever
@@ -73,7 +90,7 @@ def wire(engine: sa.Engine, columnar: Columnar, *, signing_key: bytes = b"") -> 
     return Wiring(
         books=SqlBooks(engine),
         directory=SqlDirectory(engine),
-        event_log=ColumnarEventLog(columnar),
+        event_log=ColumnarEventLog(columnar, right),
         usage=ColumnarUsage(columnar),
         now=now,
         new_id=IdMaker(),

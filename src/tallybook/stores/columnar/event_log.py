@@ -11,18 +11,19 @@ from tallybook.services.ports import Appended
 from tallybook.stores.columnar.block import Appending
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.committer import Committer
-from tallybook.stores.columnar.event_table import ClickHouseEvents
+from tallybook.stores.columnar.event_table import ClickHouseEvents, Right
 from tallybook.stores.columnar.identity_index import IdentityIndex
 
 
 class ColumnarEventLog:
     """The `EventLog` port. One at a time for an event store: it alone gives out positions.
 
-    Opening it reads the identities of all events into memory: 10 million take a few seconds.
+    Opening it reads the identities of all events into memory: 10 million take a few seconds. Where
+    servers share the event store, `right` is what the one that commits holds.
     """
 
-    def __init__(self, columnar: Columnar) -> None:
-        self._table = ClickHouseEvents(columnar)
+    def __init__(self, columnar: Columnar, right: Right | None = None) -> None:
+        self._table = ClickHouseEvents(columnar, right)
         index = IdentityIndex()
         index.load(self._table.identities())
         self._committer = Committer(self._table, index, self._table.position())

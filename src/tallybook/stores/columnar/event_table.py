@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,11 +26,22 @@ _AT_ONCE = 5_000
 _PAIR = np.dtype([("identity", "<u8"), ("content", "<u8")])
 
 
+class Right(Protocol):
+    """The right to commit, where several servers share an event store."""
+
+    def is_held(self) -> bool:
+        """Whether it is still ours."""
+
+    def take(self) -> bool:
+        """Have it, if nobody else does."""
+
+
 class ClickHouseEvents:
     """The `EventTable` of the committer, and single events found again."""
 
-    def __init__(self, columnar: Columnar) -> None:
+    def __init__(self, columnar: Columnar, right: Right | None = None) -> None:
         self._columnar = columnar
+        self._right = right
         with columnar.client() as client:
             client.command(EVENTS)
         self._writer = columnar.own_client()
@@ -38,6 +49,8 @@ class ClickHouseEvents:
 
     def insert(self, rows: bytes) -> None:
         """Insert a block. After an exception it is unknown which of its rows are in."""
+        if self._right is not None and not self._right.is_held():
+            raise _not_ours()
         settings = dict(SETTINGS)
         if not self._columnar.is_embedded:
             settings["query_id"] = self._insert_id = f"tallybook-{uuid.uuid4()}"
@@ -49,6 +62,8 @@ class ClickHouseEvents:
         The embedded engine has ended a statement when it answers. A server may go on after the
         connection is lost: it is told to stop, and asked until it has.
         """
+        if self._right is not None and not self._right.take():
+            raise _not_ours()
         if not self._insert_id:
             return
         give_up_at = time.monotonic() + _PATIENCE_SECONDS
@@ -145,3 +160,12 @@ class ClickHouseEvents:
                 parameters=bind.values,
             ).result_rows
         return [stored_event(row) for row in rows]
+
+
+def _not_ours() -> Unavailable:
+    return Unavailable(
+        "not_the_committer",
+        "This server has lost the right to take events: the database of records went away.",
+        mend="Send the events again after a while, or to the server that has the right now.",
+        retry_after_seconds=5,
+    )

@@ -1,0 +1,76 @@
+"""Of several servers over one event store, one commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from event_sending import append, everything, sent, verdicts
+from tallybook.domain.kernel.errors import Unavailable
+from tallybook.stores.columnar.client import Columnar
+from tallybook.stores.columnar.event_log import ColumnarEventLog
+from tallybook.stores.sql.database import open_database
+from tallybook.stores.sql.sole_right import SharedError, SoleRight, sole_right
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    opened = open_database(database_url)
+    yield opened
+    opened.dispose()
+
+
+def cut_connections(engine: sa.Engine) -> None:
+    """End every connection of the database but the one that says so."""
+    with engine.connect() as connection:
+        connection.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+
+
+def test_a_second_server_is_refused_until_the_first_ends(engine: sa.Engine) -> None:
+    with sole_right(engine) as first:
+        assert first.is_held()
+        with pytest.raises(SharedError, match="Stop it first"), sole_right(engine):
+            pass
+        assert first.is_held()
+    with sole_right(engine) as second:
+        assert second.is_held()
+    assert not second.is_held()
+
+
+def test_a_lost_connection_is_a_lost_right(engine: sa.Engine) -> None:
+    with sole_right(engine) as right:
+        cut_connections(engine)
+        assert not right.is_held()
+        other = SoleRight(engine)
+        assert other.take()
+        assert not right.take()
+        other.give_up()
+        assert right.take()
+
+
+def test_without_the_right_no_event_is_taken(engine: sa.Engine, columnar: Columnar) -> None:
+    with sole_right(engine) as right:
+        log = ColumnarEventLog(columnar, right)
+        append(log, [sent("1")])
+        cut_connections(engine)
+        other = SoleRight(engine)
+        assert other.take()
+        for _ in range(2):
+            with pytest.raises(Unavailable) as refused:
+                append(log, [sent("2")])
+            assert refused.value.code == "not_the_committer"
+        theirs = ColumnarEventLog(columnar, other)
+        assert append(theirs, [sent("2"), sent("3")]).position == 3
+        theirs.close()
+        other.give_up()
+        assert verdicts(log, sent("2"), sent("4")) == ["duplicate", "accepted"]
+        assert [event.id for event in everything(log)] == ["1", "2", "3", "4"]
+        assert [event.position for event in everything(log)] == [1, 2, 3, 4]
+        log.close()
