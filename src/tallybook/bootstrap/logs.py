@@ -29,10 +29,12 @@ def configure_logs(*, is_verbose: bool = False) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     on_terminal = sys.stderr.isatty()
+    # A trace with the variables of its frames would tell the headers, and with them the keys.
+    trace = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     rendered: list[Any] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if on_terminal
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [structlog.processors.ExceptionRenderer(trace), structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[*shared, *rendered],

@@ -111,7 +111,7 @@ class Reference:
         return FieldView(
             name=parameter["name"],
             kind=self._kind(schema),
-            is_required=parameter["required"],
+            is_required=parameter.get("required", False),
             description=parameter.get("description", ""),
             default=_default(schema),
             place=parameter["in"] if parameter["in"] != "query" else "",
