@@ -47,13 +47,17 @@ class Document(TypeDecorator[Any]):
 
 
 def open_database(url: str) -> sa.Engine:
-    """An engine whose connections speak UTC and are checked before use."""
+    """An engine whose connections speak UTC and are checked before use.
+
+    What it says of an error leaves out the values of the statement: they are the users' own.
+    """
     plain = url.replace("postgresql://", "postgresql+psycopg://", 1)
     return sa.create_engine(
         plain,
         pool_size=8,
         max_overflow=8,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={
             "options": "-c timezone=UTC -c lock_timeout=30s",
             "application_name": APPLICATION,
