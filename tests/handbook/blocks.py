@@ -3,6 +3,7 @@
 The words after a fence's language say what the tests do with a block:
 
 - `sh`, `python`: run, in the order of the page, in one folder and one environment.
+  `tallybook serve` runs beside what follows, until a line `# Ctrl-C`; `make` is looked up only.
 - `title=plans.toml`: written to that file before the next block runs; any language.
 - `text output`: what the block before printed; `…` stands for any text, and alone on a line for
   any lines.

@@ -57,6 +57,7 @@ class Shell:
         if self._server is not None:
             self._server.terminate()
             self._server.wait(PATIENCE_SECONDS)
+            self._server = None
 
     def _run_commands(self, body: str) -> None:
         lines: list[str] = []
@@ -67,6 +68,8 @@ class Shell:
                 self._printed_by("\n".join(lines))
                 lines = []
                 self._serve(line.rstrip("& "))
+            elif line.startswith("# Ctrl-C"):
+                self.close()
             else:
                 lines.append(line)
         self.printed = self._printed_by("\n".join(lines))

@@ -13,7 +13,8 @@ from handbook.blocks import Block, anchors_of, blocks_of, faults, links_of, matc
 from handbook.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "bench/README.md"])
+OTHERS = [ROOT / "bench/README.md", ROOT / "sdk/python/README.md", ROOT / "changelog.d/README.md"]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *OTHERS])
 RUN = [page for page in PAGES if any(block.is_run for block in blocks_of(page.read_text("utf-8")))]
 
 
