@@ -15,7 +15,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from tallybook.cli.client import Api
@@ -164,7 +163,6 @@ def _say_what_next(into: Path, invoice: Mapping[str, Any]) -> None:
     )
     console = screen()
     console.print(f"[bold]The books are in {escape(str(into))}. What to try next[/]")
-    table = Table.grid(padding=(0, 3))
     for command, what in commands:
-        table.add_row(Text(f"  {command}", "cyan"), Text(what, "dim"))
-    console.print(table)
+        console.print(Text(f"  {what}", "dim"))
+        console.print(Text(f"    {command}", "cyan"), soft_wrap=True)

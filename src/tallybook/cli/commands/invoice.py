@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from tallybook.cli.commands.events import COLUMNS as EVENTS
+from tallybook.cli.commands import events as kept
 from tallybook.cli.session import REFUSED, AsJson, Limit, session_of
 from tallybook.cli.tables import Column, moment, print_json, screen, show, show_one, stretch
 from tallybook.cli.workings import grouped, show_lines
@@ -36,6 +36,7 @@ _FIELDS = (
     Column("finalized", moment("finalized_at")),
     Column("id", "id", style="dim"),
 )
+EVENTS = tuple(column for column in kept.COLUMNS if column.title not in {"customer", "source"})
 _DIFFERENCES = (
     Column("line", "line", is_right=True),
     Column("what", "what"),
