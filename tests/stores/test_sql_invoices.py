@@ -21,7 +21,7 @@ from tallybook.domain.invoicing.invoice import (
     Occasion,
     UsageProof,
 )
-from tallybook.domain.kernel.errors import Missing
+from tallybook.domain.kernel.errors import Invalid, Missing
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.rating.rated_line import Step
 from tallybook.stores.sql.books import SqlBooks
@@ -130,6 +130,14 @@ def test_one_that_fails_leaves_nothing_of_it(books: SqlBooks) -> None:
     with books.begin("org_1") as records:
         assert records.invoices.by_id(draft().id) is None
         assert records.invoices.line(draft().id, 1) is None
+
+
+def test_what_the_copy_cannot_take_is_told_as_elsewhere(books: SqlBooks) -> None:
+    lines = tuple(msgspec.structs.replace(line, name="a\0b") for line in draft().lines)
+    with pytest.raises(Invalid), books.begin("org_1") as records:
+        records.invoices.add_many([draft(lines=lines)])
+    with books.begin("org_1") as records:
+        assert records.invoices.page(after="", limit=9) == []
 
 
 def test_lists_go_back_in_time_without_lines(books: SqlBooks) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
@@ -296,27 +297,14 @@ class SqlInvoices:
     def _copy_lines(self, invoices: Iterable[Invoice]) -> None:
         driver = self._connection.connection.driver_connection
         assert driver is not None, "a connection inside its transaction"
-        organization_id = self._organization_id
-        with driver.cursor() as cursor, cursor.copy(_COPY_LINES) as copy:
-            for invoice in invoices:
-                for line in invoice.lines:
-                    copy.write_row(
-                        (
-                            organization_id,
-                            invoice.id,
-                            line.number,
-                            line.price_key,
-                            line.name,
-                            line.service_period.starts,
-                            line.service_period.ends,
-                            line.quantity,
-                            line.unit,
-                            line.exact_amount,
-                            line.amount_minor,
-                            _encode(line.working).decode(),
-                            None if line.proof is None else _encode(line.proof).decode(),
-                        )
-                    )
+        try:
+            with driver.cursor() as cursor, cursor.copy(_COPY_LINES) as copy:
+                for invoice in invoices:
+                    for line in invoice.lines:
+                        copy.write_row((self._organization_id, invoice.id, *_line_row(line)))
+        except psycopg.Error as error:
+            # The driver is spoken to directly here; its faults are told as everywhere else.
+            raise sa.exc.DBAPIError.instance(_COPY_LINES, None, error, psycopg.Error) from error
 
     def _lines(self, invoice_id: str, number: int | None = None) -> Iterator[LineItem]:
         query = sa.select(INVOICE_LINES).where(
@@ -337,6 +325,23 @@ class SqlInvoices:
                 working=row.working,
                 proof=row.proof,
             )
+
+
+def _line_row(line: LineItem) -> tuple[Any, ...]:
+    """The columns of a line after its invoice's id, as they are copied."""
+    return (
+        line.number,
+        line.price_key,
+        line.name,
+        line.service_period.starts,
+        line.service_period.ends,
+        line.quantity,
+        line.unit,
+        line.exact_amount,
+        line.amount_minor,
+        _encode(line.working).decode(),
+        None if line.proof is None else _encode(line.proof).decode(),
+    )
 
 
 def _ends_by(until: datetime) -> sa.ColumnElement[bool]:
