@@ -104,6 +104,8 @@ def test_places_of_one_machine(snippet: str, mend: str) -> None:
         (DOMAIN, "class PriceHelper: ...", "does"),
         (DOMAIN, "def handle_event(): ...", "verb"),
         (DOMAIN, "def process(): ...", "verb"),
+        (DOMAIN, "def process_event(): ...", "verb"),
+        (DOMAIN, "def in_own_process(): ...", ""),
         (DOMAIN, "def f(data): ...", "events"),
         (DOMAIN, "info = 1", "tells"),
         (DOMAIN, "for item in rows: pass", "row"),

@@ -157,8 +157,9 @@ def names(path: str, tree: ast.AST) -> Iterator[Finding]:
 def _bad_parts(path: str, line: int, name: str) -> Iterator[Finding]:
     if name in GIVEN_NAMES:
         return
-    for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name):
-        if instead := BANNED_PARTS.get(part.lower()):
+    for place, part in enumerate(re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)):
+        is_noun = part == "process" and place > 0  # one of the operating system
+        if (instead := BANNED_PARTS.get(part.lower())) and not is_noun:
             yield Finding(path, line, f"{name}: {instead}")
 
 
