@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS events (
     received_us Int64 EPHEMERAL,
     occurred_at DateTime64(6, 'UTC') DEFAULT fromUnixTimestamp64Micro(occurred_us),
     received_at DateTime64(6, 'UTC') DEFAULT fromUnixTimestamp64Micro(received_us),
-    position UInt64 CODEC(Delta, ZSTD),
+    position UInt64 CODEC(T64, LZ4),
     identity UInt64,
     content UInt64,
     properties Map(String, String)
