@@ -44,6 +44,13 @@ class Story:
         changed: Answer = answered.json()
         return changed
 
+    def delete(self, path: str) -> Answer:
+        """What the API answers when something is taken back."""
+        answered = self._client.delete(path)
+        assert answered.is_success, f"{path}: {answered.text}"
+        undone: Answer = answered.json()
+        return undone
+
     def get(self, path: str, **query: Any) -> Answer:
         """What the API answers to a question."""
         answered = self._client.get(path, params=query)

@@ -16,6 +16,7 @@ from tallybook.api.openapi import describe
 from tallybook.api.problems import HANDLERS, invalid_body
 from tallybook.api.routes import (
     billing,
+    changes,
     clock,
     console,
     customers,
@@ -47,6 +48,7 @@ ROUTERS = (
     customers.router,
     plans.router,
     subscriptions.router,
+    changes.router,
     invoices.router,
     billing.router,
     clock.router,

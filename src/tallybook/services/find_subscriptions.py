@@ -10,18 +10,24 @@ import msgspec
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.kernel.errors import Missing
+from tallybook.domain.subscriptions.course import course_of, status_on, terms_around
 from tallybook.domain.subscriptions.subscription import Status, Subscription, status_at
+from tallybook.domain.subscriptions.timeline import Terms
 from tallybook.services.find_customers import customer_of
 from tallybook.services.ports import Records, Wiring
 
 
 class FullSubscription(msgspec.Struct, frozen=True):
-    """A subscription, whose it is, what it is to, and its status at the time of asking."""
+    """A subscription, whose it is, and what it is at the time of asking: by all its changes.
+
+    Before it begins and after it ended, `terms` are those that it begins and ended with.
+    """
 
     subscription: Subscription
     customer: Customer
     version: PlanVersion
     status: Status
+    terms: Terms
 
 
 def find_subscription(wiring: Wiring, organization_id: str, key: str) -> FullSubscription:
@@ -71,14 +77,19 @@ def all_in_full(
     records: Records, subscriptions: Sequence[Subscription], *, now: datetime
 ) -> list[FullSubscription]:
     """Subscriptions with what they refer to, in the same order."""
+    changed = [each.id for each in subscriptions if each.change_count]
+    changes = records.subscriptions.changes_of(changed) if changed else {}
+    courses = [course_of(each, changes.get(each.id, ())) for each in subscriptions]
     customers = records.customers.by_ids({each.customer_id for each in subscriptions})
-    versions = records.plans.by_ids({each.plan_version_id for each in subscriptions})
+    terms = [terms_around(course, now) for course in courses]
+    versions = records.plans.by_ids({each.plan_version_id for each in terms})
     return [
         FullSubscription(
-            each,
-            customers[each.customer_id],
-            versions[each.plan_version_id],
-            status_at(each, now),
+            course.subscription,
+            customers[course.subscription.customer_id],
+            versions[now_to.plan_version_id],
+            status_on(course, now) if course.changes else status_at(course.subscription, now),
+            now_to,
         )
-        for each in subscriptions
+        for course, now_to in zip(courses, terms, strict=True)
     ]

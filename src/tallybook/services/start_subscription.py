@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tallybook.domain.subscriptions.life import Start, begin, refuse_another
+from tallybook.domain.subscriptions.changing import check_agreed_quantities
+from tallybook.domain.subscriptions.life import Start, agreed, begin, refuse_another
 from tallybook.services.find_customers import no_such_customer
 from tallybook.services.find_plans import version_of
 from tallybook.services.find_subscriptions import FullSubscription, in_full
@@ -17,22 +18,28 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
     billed by the next run.
     """
     asked = asked.checked()
+    now = wiring.now_of(organization_id)
     with wiring.books.begin(organization_id) as records:
         customer = records.customers.by_key(asked.customer, locked=True)
         kept = records.subscriptions.by_key(asked.key)
         if kept is not None:
-            full = in_full(records, kept, now=wiring.now_of(organization_id))
-            refuse_another(kept, asked, customer, full.version)
-            return full
+            versions = records.plans.by_ids([kept.plan_version_id])
+            refuse_another(kept, asked, customer, versions[kept.plan_version_id])
+            return in_full(records, kept, now=now)
         if customer is None:
             raise no_such_customer(asked.customer, field="customer")
         version = version_of(records, asked.plan, asked.version)
+        check_agreed_quantities(asked.quantities, version)
+        free = asked.trial.free_plan if asked.trial is not None else None
         subscription = begin(
-            asked,
-            customer,
-            version,
-            subscription_id=wiring.new_id("sub"),
-            now=wiring.now_of(organization_id),
+            asked, customer, version, subscription_id=wiring.new_id("sub"), now=now
         )
-        records.subscriptions.add(subscription)
-        return in_full(records, subscription, now=wiring.now_of(organization_id))
+        course = agreed(
+            subscription,
+            asked,
+            free_version=None if free is None else version_of(records, free, None),
+            now=now,
+        )
+        records.subscriptions.add(course.subscription)
+        records.subscriptions.add_changes(subscription.id, course.changes)
+        return in_full(records, course.subscription, now=now)

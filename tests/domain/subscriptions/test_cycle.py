@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from tallybook.domain.catalog.plan import Interval, PlanTerms, PlanVersion, publish
 from tallybook.domain.catalog.price import Flat, Price
 from tallybook.domain.customers.customer import Customer
-from tallybook.domain.kernel.errors import Conflicting
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.calendar import Alignment
 from tallybook.domain.subscriptions.cycle import (
@@ -27,7 +26,7 @@ from tallybook.domain.subscriptions.cycle import (
     decide_cycle,
     full_period,
 )
-from tallybook.domain.subscriptions.life import CancelAt, Start, begin, cancelled, kept_on
+from tallybook.domain.subscriptions.life import Start, begin
 from tallybook.domain.subscriptions.subscription import Status, Subscription, status_at
 
 
@@ -132,35 +131,6 @@ def test_an_end_in_mid_period_cuts_the_last_one() -> None:
         at("2026-03-10T12:00Z"),
     ]
     assert (ended.status, ended.ends_at) == (Status.ENDED, at("2026-03-10T12:00Z"))
-
-
-@pytest.mark.parametrize(
-    ("when", "now", "ends", "why"),
-    [
-        ("period_end", "2026-01-20T00:00Z", "2026-02-01T00:00Z", "the open period's end"),
-        ("period_end", "2026-03-20T00:00Z", "2026-04-01T00:00Z", "the calendar's: books are late"),
-        ("now", "2026-01-20T05:00Z", "2026-01-20T05:00Z", "at once"),
-        ("now", "2026-03-20T05:00Z", "2026-03-20T05:00Z", "at once, two periods unbilled"),
-        ("period_end", "2025-12-20T00:00Z", "2026-01-01T00:00Z", "called off before it began"),
-    ],
-)
-def test_cancelled(when: str, now: str, ends: str, why: str) -> None:
-    subscription = begun(start("2026-01-01T00:00Z"))
-    ending = cancelled(subscription, CancelAt(when), now=at(now))
-    assert ending.ends_at == at(ends), why
-    assert cancelled(ending, CancelAt(when), now=at(now)) == ending, "asked twice, done once"
-    assert ending.period.ends == min(subscription.period.ends, at(ends)), why
-    ended, billed = run(ending, at("2027-01-01T00:00Z"))
-    assert ended.status is Status.ENDED
-    assert not billed or billed[-1].ends == at(ends), why
-
-
-def test_a_cancellation_is_taken_back_until_it_has_come() -> None:
-    subscription = begun(start("2026-01-01T00:00Z"))
-    ending = cancelled(subscription, CancelAt.PERIOD_END, now=at("2026-01-20T00:00Z"))
-    assert kept_on(ending, now=at("2026-01-31T23:59Z")) == subscription
-    with pytest.raises(Conflicting, match="has ended"):
-        kept_on(ending, now=at("2026-02-01T00:00Z"))
 
 
 @pytest.mark.parametrize(

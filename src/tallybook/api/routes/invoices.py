@@ -145,7 +145,7 @@ def read_one_invoice(
     ] = None,
 ) -> InvoiceAnswer:
     """One invoice, with each line's working in figures and in words."""
-    return _shown(read_invoice(wiring, organization_id, invoice_id), locale)
+    return shown_invoice(read_invoice(wiring, organization_id, invoice_id), locale)
 
 
 @get(
@@ -200,10 +200,11 @@ def post_finalization(
     wiring: Wired, organization_id: OrganizationId, invoice_id: InvoiceId
 ) -> InvoiceAnswer:
     """Number a draft and freeze it. Repeating it answers the same invoice."""
-    return _shown(finalize_invoice(wiring, organization_id, invoice_id), None)
+    return shown_invoice(finalize_invoice(wiring, organization_id, invoice_id))
 
 
-def _shown(invoice: Invoice, locale: str | None) -> InvoiceAnswer:
+def shown_invoice(invoice: Invoice, locale: str | None = None) -> InvoiceAnswer:
+    """An invoice as it is answered, its working told in `locale`, or else the customer's."""
     language = locale or invoice.billed_to.locale
     lines = [_line(line, invoice.currency, language) for line in invoice.lines]
     return InvoiceAnswer(**_summary(invoice), lines=lines)

@@ -14,9 +14,13 @@ from tallybook.api.pages import After, Limit, Page
 from tallybook.api.security import requires
 from tallybook.domain.catalog.plan import Interval
 from tallybook.domain.customers.organization import Scope
+from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.calendar import Alignment, BoundaryTime
-from tallybook.domain.subscriptions.life import CancelAt, Start
+from tallybook.domain.subscriptions.changes import Proration
+from tallybook.domain.subscriptions.changing import ChangeAt
+from tallybook.domain.subscriptions.life import Start
+from tallybook.domain.subscriptions.proration import Counting
 from tallybook.domain.subscriptions.subscription import Status
 from tallybook.services.cancel_subscription import cancel_subscription, undo_cancel_subscription
 from tallybook.services.find_subscriptions import (
@@ -32,9 +36,10 @@ SubscriptionKey = Annotated[
 
 
 class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A subscription. `customer` and `plan` are keys; `period` is the one not yet billed.
+    """A subscription as it is now. `customer` and `plan` are keys; `period` is not yet billed.
 
-    `ends_at` is the end that was decided, reached or ahead; null if none was.
+    `ends_at` is the end that was decided, reached or ahead; null if none was. `quantities` are
+    those of fees, by price key; a fee that is not named is owed once. `changes` were recorded.
     """
 
     id: str
@@ -53,13 +58,20 @@ class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     boundary_time: BoundaryTime
     anchor: datetime
     timezone: str
+    quantities: dict[str, str]
+    counting: Counting
+    changes: int
     created_at: datetime
 
 
 class Cancellation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When a subscription shall end."""
+    """When a subscription shall end, and what is given back of a period that it cuts short.
 
-    at: CancelAt = CancelAt.PERIOD_END
+    `refund`: `prorated` its unused share, `full` all of the period, `none` nothing.
+    """
+
+    at: ChangeAt = ChangeAt.PERIOD_END
+    refund: Proration = Proration.PRORATED
 
 
 @post("/v1/subscriptions", guards=[requires(Scope.WRITE)], sync_to_thread=True)
@@ -71,7 +83,7 @@ def post_subscription(
     Repeating it answers the same subscription; a difference is a conflict. Without a version the
     latest is meant, and stays the subscription's own when newer ones are published.
     """
-    return _shown(start_subscription(wiring, organization_id, data))
+    return shown_subscription(start_subscription(wiring, organization_id, data))
 
 
 @get("/v1/subscriptions", guards=[requires(Scope.READ)], sync_to_thread=True)
@@ -89,7 +101,7 @@ def read_subscriptions(
         wiring, organization_id, customer=customer, after=after, limit=limit + 1
     )
     more = len(found) > limit
-    page = [_shown(full) for full in found[:limit]]
+    page = [shown_subscription(full) for full in found[:limit]]
     return Page(page, page[-1].key if more else None)
 
 
@@ -98,7 +110,7 @@ def read_subscription(
     wiring: Wired, organization_id: OrganizationId, key: SubscriptionKey
 ) -> SubscriptionAnswer:
     """One subscription."""
-    return _shown(find_subscription(wiring, organization_id, key))
+    return shown_subscription(find_subscription(wiring, organization_id, key))
 
 
 @post(
@@ -114,7 +126,9 @@ def post_cancellation(
     data: JSONBody[Cancellation],
 ) -> SubscriptionAnswer:
     """End a subscription now or with its period. What was used until then is billed."""
-    return _shown(cancel_subscription(wiring, organization_id, key, at=data.at))
+    return shown_subscription(
+        cancel_subscription(wiring, organization_id, key, at=data.at, refund=data.refund)
+    )
 
 
 @delete(
@@ -127,11 +141,12 @@ def delete_cancellation(
     wiring: Wired, organization_id: OrganizationId, key: SubscriptionKey
 ) -> SubscriptionAnswer:
     """Take the decided end back, as long as it has not come."""
-    return _shown(undo_cancel_subscription(wiring, organization_id, key))
+    return shown_subscription(undo_cancel_subscription(wiring, organization_id, key))
 
 
-def _shown(full: FullSubscription) -> SubscriptionAnswer:
-    subscription = full.subscription
+def shown_subscription(full: FullSubscription) -> SubscriptionAnswer:
+    """A subscription as it is answered."""
+    subscription, cycle = full.subscription, full.terms.cycle
     return SubscriptionAnswer(
         id=subscription.id,
         key=subscription.key,
@@ -143,12 +158,15 @@ def _shown(full: FullSubscription) -> SubscriptionAnswer:
         ends_at=subscription.ends_at,
         cancels_at_period_end=subscription.cancels_at_period_end,
         period=subscription.period,
-        interval=subscription.interval,
-        interval_count=subscription.interval_count,
-        alignment=subscription.alignment,
-        boundary_time=subscription.boundary_time,
-        anchor=subscription.anchor,
-        timezone=subscription.timezone,
+        interval=cycle.interval,
+        interval_count=cycle.count,
+        alignment=cycle.alignment,
+        boundary_time=cycle.boundary_time,
+        anchor=cycle.anchor,
+        timezone=cycle.timezone,
+        quantities={key: plain(count) for key, count in full.terms.quantities.items()},
+        counting=subscription.counting,
+        changes=subscription.change_count,
         created_at=subscription.created_at,
     )
 

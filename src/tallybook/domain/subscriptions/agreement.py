@@ -7,7 +7,7 @@ dated ahead, and can be undone or moved like any other.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
@@ -15,7 +15,9 @@ from itertools import pairwise
 import msgspec
 
 from tallybook.domain.catalog.plan import Interval
+from tallybook.domain.kernel.calendar import local_instant
 from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.instants import to_utc, zone
 from tallybook.domain.subscriptions.calendar import Alignment, Cycle, boundary
 from tallybook.domain.subscriptions.changes import (
     AnyWhat,
@@ -26,6 +28,8 @@ from tallybook.domain.subscriptions.changes import (
     ToPlan,
 )
 from tallybook.domain.subscriptions.timeline import Terms
+
+MOST_TRIAL_DAYS = 3_650
 
 
 class AfterTrial(StrEnum):
@@ -42,6 +46,40 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime
     then: AfterTrial = AfterTrial.PAID
     free_plan_version_id: str | None = None
+
+
+class TrialOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A trial that is asked for: until a time, or so many days at the clock time of the start.
+
+    `free_plan` is the key of the plan that it ends in, with `then: free`.
+    """
+
+    ends_at: datetime | None = None
+    days: int | None = None
+    then: AfterTrial = AfterTrial.PAID
+    free_plan: str | None = None
+
+    def until(self, starts_at: datetime, timezone: str) -> datetime:
+        """When it ends."""
+        if (self.ends_at is None) == (self.days is None):
+            raise Invalid(
+                "trial_length",
+                "A trial has an end or a number of days.",
+                field="trial",
+                mend="Send ends_at or days.",
+            )
+        if self.ends_at is not None:
+            return to_utc(self.ends_at, field="trial/ends_at")
+        if not 1 <= (self.days or 0) <= MOST_TRIAL_DAYS:
+            raise Invalid(
+                "trial_length",
+                f"A trial of {self.days} days is out of range.",
+                field="trial/days",
+                mend=f"Send 1 to {MOST_TRIAL_DAYS}.",
+            )
+        local = starts_at.astimezone(zone(timezone))
+        day = local.date() + timedelta(days=self.days or 0)
+        return local_instant(day, local.time(), zone(timezone))
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True):

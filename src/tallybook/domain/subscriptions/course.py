@@ -92,6 +92,13 @@ def status_on(course: Course, now: datetime) -> Status:
     return Status.TRIALING if terms.is_trial else Status.ACTIVE
 
 
+def terms_around(course: Course, at: datetime) -> Terms:
+    """What it is to at an instant, or will be when it begins, or was when it ended."""
+    ahead = (part.terms for part in course.line if part.span.ends > at)
+    last = course.line[-1].terms if course.line else course.basis.terms
+    return next(ahead, last)
+
+
 def settled(course: Course) -> Subscription:
     """The subscription with its open period and its end as they are by all that is known.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
+from decimal import Decimal
 
 import msgspec
 
@@ -12,9 +12,14 @@ from tallybook.domain.customers.customer import Customer
 from tallybook.domain.kernel.errors import Conflicting, Invalid
 from tallybook.domain.kernel.identifiers import checked_key
 from tallybook.domain.kernel.instants import Span, to_utc
-from tallybook.domain.subscriptions.calendar import Alignment, BoundaryTime, next_boundary
+from tallybook.domain.subscriptions.agreement import Phase, Trial, TrialOrder, agree
+from tallybook.domain.subscriptions.calendar import Alignment, BoundaryTime
+from tallybook.domain.subscriptions.changes import EndContract
+from tallybook.domain.subscriptions.changing import record
+from tallybook.domain.subscriptions.course import Course, course_of
 from tallybook.domain.subscriptions.cycle import first_period
-from tallybook.domain.subscriptions.subscription import Status, Subscription, status_at
+from tallybook.domain.subscriptions.proration import Counting
+from tallybook.domain.subscriptions.subscription import Status, Subscription
 
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -25,7 +30,10 @@ class Start(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
     """What is asked of a new subscription. Left out: `version` is the latest, `starts_at` is now,
-    `anchor` is the start, and there is no end."""
+    `anchor` is the start, each fee is owed once, and there is no end and no trial.
+
+    `quantities` are those of fees, by price key; `counting` is how parts of a period are counted.
+    """
 
     key: str
     customer: str
@@ -36,6 +44,9 @@ class Start(
     alignment: Alignment = Alignment.ANNIVERSARY
     boundary_time: BoundaryTime = BoundaryTime.LOCAL_MIDNIGHT
     anchor: datetime | None = None
+    quantities: dict[str, Decimal] = {}
+    counting: Counting = Counting.BY_DAY
+    trial: TrialOrder | None = None
 
     def checked(self) -> Start:
         """The same in UTC; refused where it cannot be what was meant."""
@@ -65,13 +76,6 @@ class Start(
                 field="boundary_time",
                 mend="Leave it out, or ask for alignment anniversary.",
             )
-
-
-class CancelAt(StrEnum):
-    """When a cancellation takes hold."""
-
-    PERIOD_END = "period_end"
-    NOW = "now"
 
 
 def begin(
@@ -108,6 +112,8 @@ def begin(
         alignment=asked.alignment,
         boundary_time=asked.boundary_time,
         anchor=asked.anchor or starts_at,
+        quantities=dict(sorted(asked.quantities.items())),
+        counting=asked.counting,
         timezone=customer.timezone,
         status=Status.SCHEDULED,
         starts_at=starts_at,
@@ -116,6 +122,31 @@ def begin(
         created_at=now,
     )
     return msgspec.structs.replace(scheduled, period=first_period(scheduled))
+
+
+def agreed(
+    subscription: Subscription, asked: Start, *, free_version: PlanVersion | None, now: datetime
+) -> Course:
+    """The subscription with what its start decides already: how a trial ends, and an end.
+
+    `free_version` is that of the plan which the trial ends in.
+    """
+    trial = None
+    if asked.trial is not None:
+        trial = Trial(
+            ends_at=asked.trial.until(subscription.starts_at, subscription.timezone),
+            then=asked.trial.then,
+            free_plan_version_id=None if free_version is None else free_version.id,
+        )
+    phase = Phase(plan_version_id=subscription.plan_version_id)
+    _, changes = agree(subscription.starts_at, subscription.cycle, [phase], trial=trial)
+    whats = [(change.effective_at, change.what) for change in changes]
+    if subscription.ends_at is not None:
+        whats.append((subscription.ends_at, EndContract()))
+    course = course_of(msgspec.structs.replace(subscription, is_trial=trial is not None), ())
+    for at, what in whats:
+        course = record(course, [what], at=at, now=now)
+    return course
 
 
 def refuse_another(
@@ -135,6 +166,9 @@ def refuse_another(
         "alignment": (asked.alignment is kept.alignment, asked.alignment),
         "boundary_time": (asked.boundary_time is kept.boundary_time, asked.boundary_time),
         "anchor": (asked.anchor in {None, kept.anchor}, asked.anchor),
+        "quantities": (asked.quantities in ({}, kept.quantities), asked.quantities),
+        "counting": (asked.counting is kept.counting, asked.counting),
+        "trial": (asked.trial is None or kept.is_trial, asked.trial),
     }
     differs = [field for field, (is_same, _) in compared.items() if not is_same]
     if differs:
@@ -144,46 +178,6 @@ def refuse_another(
             field=differs[0],
             mend="Choose another key, or change that subscription.",
         )
-
-
-def cancelled(subscription: Subscription, at: CancelAt, *, now: datetime) -> Subscription:
-    """The subscription with its end decided: now, or when the period that `now` is in ends.
-
-    The end is that of the calendar, also while the books are behind. One that has not begun is
-    over at once and owes nothing; one that has ended stays as it is.
-    """
-    match status_at(subscription, now):
-        case Status.ENDED:
-            return subscription
-        case Status.SCHEDULED:
-            nothing = Span(subscription.starts_at, subscription.starts_at)
-            return msgspec.structs.replace(
-                subscription, status=Status.ENDED, ends_at=nothing.ends, period=nothing
-            )
-    ends_at = now if at is CancelAt.NOW else next_boundary(subscription.cycle, now)
-    if subscription.ends_at is not None:
-        ends_at = min(ends_at, subscription.ends_at)
-    return _ending(subscription, ends_at)
-
-
-def kept_on(subscription: Subscription, *, now: datetime) -> Subscription:
-    """The subscription without the end that was decided for it; too late once that has come."""
-    if status_at(subscription, now) is Status.ENDED:
-        raise Conflicting(
-            "subscription_ended",
-            f"Subscription {subscription.key!r} has ended.",
-            mend="Start another one.",
-        )
-    return _ending(subscription, None)
-
-
-def _ending(subscription: Subscription, ends_at: datetime | None) -> Subscription:
-    """The open period is cut by the end, or grows back where it is taken away."""
-    starts = subscription.period.starts
-    ends = next_boundary(subscription.cycle, starts, ends_at=ends_at)
-    return msgspec.structs.replace(
-        subscription, ends_at=ends_at, period=Span(starts, max(starts, ends))
-    )
 
 
 def _bounded(instant: datetime | None, field: str) -> datetime | None:

@@ -185,7 +185,7 @@ def _fold(
     for at, what in happened:
         if since is None:
             if isinstance(what, Reactivate):
-                since, terms = at, _following(terms, what.cycle)
+                since, terms = at, _begun_again(_following(terms, what.cycle))
             continue
         if at > since:
             segments.append(Segment(Span(since, at), terms))
@@ -212,9 +212,14 @@ def changed_terms(terms: Terms, what: AnyWhat) -> Terms:
                 return _with_quantity(terms, key, terms.quantity_of(key) + quantity)
         case Pause() | Resume():
             return msgspec.structs.replace(terms, is_paused=isinstance(what, Pause))
-        case EndTrial(cycle=cycle):
+        case EndTrial(cycle=cycle) if terms.is_trial:
             return _following(msgspec.structs.replace(terms, is_trial=False), cycle)
     return terms
+
+
+def _begun_again(terms: Terms) -> Terms:
+    """What it was when it ended, to be paid for."""
+    return msgspec.structs.replace(terms, is_trial=False, is_paused=False)
 
 
 def _following(terms: Terms, cycle: Cycle | None) -> Terms:

@@ -1,0 +1,166 @@
+"""Change a subscription, undo a change, and say what a change would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.invoicing.invoice import Invoice
+from tallybook.domain.invoicing.reckoned import plan_versions_of
+from tallybook.domain.subscriptions.changes import Change, ToPlan, is_undone
+from tallybook.domain.subscriptions.changing import (
+    ChangeOrder,
+    PlanOrder,
+    decide_change,
+    effective_at,
+    undo,
+)
+from tallybook.domain.subscriptions.course import Course, course_of
+from tallybook.domain.subscriptions.subscription import Status
+from tallybook.services.draw_up_invoices import draw_up, find_boundary, load_contracts
+from tallybook.services.find_plans import version_of
+from tallybook.services.find_subscriptions import FullSubscription, in_full, subscription_of
+from tallybook.services.measure_charges import measure_charges
+from tallybook.services.ports import Records, Wiring
+
+
+class FullChange(msgspec.Struct, frozen=True):
+    """A change, whether it is undone, and the plan version that it goes to, if it does."""
+
+    change: Change
+    is_undone: bool
+    version: PlanVersion | None
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """A subscription after a change, and every fact that was recorded for it."""
+
+    full: FullSubscription
+    changes: list[FullChange]
+
+
+class ChangePreview(msgspec.Struct, frozen=True):
+    """The next invoice as it would be with a change, and as it will be without.
+
+    Usage is that of now, and goes on. None where no invoice is to come.
+    """
+
+    changed: Invoice | None
+    unchanged: Invoice | None
+
+
+def change_subscription(
+    wiring: Wiring, organization_id: str, key: str, order: ChangeOrder
+) -> Changed:
+    """Record a change; the next bill charges and gives back what it makes of the fees."""
+    now = wiring.now_of(organization_id)
+    with wiring.books.begin(organization_id) as records:
+        course = load_course(records, key, locked=True)
+        changed = _decided(wiring, records, course, order)
+        return Changed(
+            keep_course(records, course, changed, now),
+            _in_full(records, changed, changed.changes[len(course.changes) :]),
+        )
+
+
+def undo_change(wiring: Wiring, organization_id: str, key: str, number: int) -> Changed:
+    """Record that a change shall never have been; what was billed for it is given back."""
+    now = wiring.now_of(organization_id)
+    with wiring.books.begin(organization_id) as records:
+        course = load_course(records, key, locked=True)
+        changed = undo(course, number, now=now)
+        return Changed(
+            keep_course(records, course, changed, now),
+            _in_full(records, changed, changed.changes[-1:]),
+        )
+
+
+def list_changes(wiring: Wiring, organization_id: str, key: str) -> list[FullChange]:
+    """Every change of a subscription, in the order of recording."""
+    with wiring.books.begin(organization_id) as records:
+        course = load_course(records, key)
+        return _in_full(records, course, course.changes)
+
+
+def preview_change(
+    wiring: Wiring, organization_id: str, key: str, order: ChangeOrder
+) -> ChangePreview:
+    """What would be on the next invoice if a change were made. Nothing is recorded."""
+    with wiring.books.begin(organization_id) as records:
+        course = load_course(records, key)
+        changed = _decided(wiring, records, course, order)
+        return ChangePreview(
+            _next_invoice(wiring, records, changed), _next_invoice(wiring, records, course)
+        )
+
+
+def load_course(records: Records, key: str, *, locked: bool = False) -> Course:
+    """The subscription of that key or id with its changes, or a refusal."""
+    subscription = subscription_of(records, key, locked=locked)
+    changes: tuple[Change, ...] = ()
+    if subscription.change_count:
+        changes = records.subscriptions.changes_of([subscription.id]).get(subscription.id, ())
+    return course_of(subscription, changes)
+
+
+def keep_course(
+    records: Records, before: Course, changed: Course, now: datetime
+) -> FullSubscription:
+    """Record what was added to a course that is held locked."""
+    if changed is not before:
+        added = changed.changes[len(before.changes) :]
+        records.subscriptions.add_changes(changed.subscription.id, added)
+        records.subscriptions.replace_many([changed.subscription])
+    return in_full(records, changed.subscription, now=now)
+
+
+def _decided(wiring: Wiring, records: Records, course: Course, order: ChangeOrder) -> Course:
+    now = wiring.now_of(records.organization_id)
+    to = None
+    if isinstance(order.what, PlanOrder):
+        to = version_of(records, order.what.plan, order.what.version)
+    return decide_change(
+        course,
+        order,
+        at=effective_at(course, order, now=now),
+        now=now,
+        plans=records.plans.by_ids(plan_versions_of(course.subscription, course.changes)),
+        to=to,
+    )
+
+
+def _next_invoice(wiring: Wiring, records: Records, course: Course) -> Invoice | None:
+    subscription = course.subscription
+    if subscription.status is Status.ENDED:
+        return None
+    period = subscription.period
+    due = period.starts if subscription.status is Status.SCHEDULED else period.ends
+    contracts = load_contracts(records, [subscription], {subscription.id: course.changes})
+    boundary = find_boundary(subscription, contracts, until=due)
+    if boundary is None:
+        return None
+    as_of = wiring.event_log.position()
+    sheet = measure_charges(wiring, records.organization_id, boundary.wanted, as_of=as_of)
+    return draw_up(
+        boundary,
+        sheet,
+        organization_id=records.organization_id,
+        as_of=as_of,
+        created_at=wiring.now_of(records.organization_id),
+    )
+
+
+def _in_full(records: Records, course: Course, changes: Sequence[Change]) -> list[FullChange]:
+    named = {change.what.plan_version_id for change in changes if isinstance(change.what, ToPlan)}
+    versions = records.plans.by_ids(named) if named else {}
+    return [
+        FullChange(
+            change,
+            is_undone(course.changes, change.number),
+            versions[change.what.plan_version_id] if isinstance(change.what, ToPlan) else None,
+        )
+        for change in changes
+    ]
