@@ -22,7 +22,7 @@ from tallybook.services.ports import Wiring
 OPEN = {"read_health"}
 """What anybody may ask."""
 
-QUESTIONS = ("/verify", "/preview", "/price-previews")
+QUESTIONS = ("/verify", "preview", "-previews")
 """Ends of paths that are posted to and change nothing."""
 
 
