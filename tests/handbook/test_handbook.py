@@ -62,6 +62,22 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors_of(target.read_text("utf-8")), f"{link}: no such heading"
 
 
+def test_every_page_can_be_found() -> None:
+    """Whoever begins at the README gets to every page by links."""
+    seen: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in seen:
+            continue
+        seen.add(page)
+        links = [link.partition("#")[0] for link in links_of(page.read_text("utf-8"))]
+        found = [(page.parent / link).resolve() for link in links if link.endswith(".md")]
+        waiting += [target for target in found if target.exists()]
+    lost = {_name(page) for page in PAGES} - {_name(page) for page in seen}
+    assert not lost, f"no page leads to {sorted(lost)}"
+
+
 def test_every_decision_is_listed() -> None:
     index = (ROOT / "docs/decisions/README.md").read_text("utf-8")
     for page in (ROOT / "docs/decisions").glob("0*.md"):
