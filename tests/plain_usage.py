@@ -240,7 +240,7 @@ def _counter(aggregation: Counter, rows: Sequence[Row], span: Span) -> Answer | 
                 positions |= _positions(taken)
                 if before:
                     used += _difference(aggregation, before[-1].value, taken[-1].value)
-                    positions |= _positions(before)
+                    positions |= _positions(before[-1:])
             before = taken
     return Answer(used, frozenset(positions))
 

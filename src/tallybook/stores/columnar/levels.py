@@ -20,7 +20,7 @@ def set_levels(rows: Rows, level: str, series: Sequence[str] = ()) -> str:
     """
     keys = ", ".join((*rows.series, *series))
     until = (
-        f"leadInFrame(at, 1, closes) OVER (PARTITION BY {keys} ORDER BY at, position "
+        f"leadInFrame(at, 1, {rows.closes}) OVER (PARTITION BY {keys} ORDER BY at, position "
         "ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING)"
     )
     counted = rows.counted(looks_back=True)
@@ -39,7 +39,8 @@ def changed_levels(rows: Rows, change: str) -> str:
     steps = (
         f"SELECT *, sum({change}) {so_far} AS level, count() {so_far} AS events_so_far, "
         f"sumWithOverflow(content) {so_far} AS checksum_so_far, "
-        f"leadInFrame(at, 1, closes) OVER ({order} BETWEEN CURRENT ROW AND 1 FOLLOWING) AS until "
+        f"leadInFrame(at, 1, {rows.closes}) OVER ({order} BETWEEN CURRENT ROW AND 1 FOLLOWING) "
+        "AS until "
         f"FROM ({rows.counted(looks_back=True)})"
     )
     return _stretches(rows, steps)
@@ -48,12 +49,12 @@ def changed_levels(rows: Rows, change: str) -> str:
 def _stretches(rows: Rows, steps: str) -> str:
     """Steps, each from `at` to `until`, cut to the span and its windows."""
     in_span = (
-        f"SELECT *, greatest(at, opens) AS begins FROM ({steps}) "
-        "WHERE at >= opens OR (until > opens AND level != 0)"
+        f"SELECT *, greatest(at, {rows.opens}) AS begins FROM ({steps}) "
+        f"WHERE at >= {rows.opens} OR (until > {rows.opens} AND level != 0)"
     )
     if rows.cuts is None:
         return (
-            "SELECT *, begins AS held_from, until AS held_till, closes AS window_closes "
+            f"SELECT *, begins AS held_from, until AS held_till, {rows.closes} AS window_closes "
             f"FROM ({in_span})"
         )
     windows = rows.cuts.touched("begins", "until")

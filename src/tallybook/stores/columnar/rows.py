@@ -50,13 +50,17 @@ class Rows:
         """What tells one customer's span and dimension values from another's."""
         self.keys = self.series + (("time_window",) if self.cuts else ())
         """What usage is grouped by: the series and, of one that is cut, its window."""
+        edges = map(microseconds, (scope.span.starts, scope.span.ends))
+        self.opens, self.closes = (
+            ("opens", "closes") if scope.asked else map(self.parameters.whole, edges)
+        )
+        """The edges of a row's span, in microseconds: the same for all, or columns of the rows."""
 
     def counted(self, *, looks_back: bool = False, after: timedelta = timedelta(0)) -> str:
         """A row for each counted event: keys of the series, `at`, `position`, `content`, values.
 
         `at` is when it occurred, in microseconds, less `after`: what is measured by its end counts
-        where it came from. `opens` and `closes` are the span's; with `looks_back` rows before it
-        are there too.
+        where it came from. With `looks_back`, rows before the span are there too.
         """
         scope, bind = self.scope, self.parameters
         happened = f"toUnixTimestamp64Micro(occurred_at) - {after // MICROSECOND}"
@@ -75,10 +79,6 @@ class Rows:
             source = f"events INNER JOIN ({self._asked()}) AS asked USING (customer)"
             where += [f"{happened} < closes"]
             where += [] if looks_back else [f"{happened} >= opens"]
-        else:
-            opens, closes = scope.span.starts, scope.span.ends
-            columns.append(f"{bind.whole(microseconds(opens))} AS opens")
-            columns.append(f"{bind.whole(microseconds(closes))} AS closes")
         rows = f"SELECT {', '.join(columns)} FROM {source} WHERE {' AND '.join(where)}"
         return self._readable(rows)
 

@@ -20,7 +20,7 @@ from tallybook.stores.columnar.aggregations.registered import PLANS
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.parameters import microseconds
 from tallybook.stores.columnar.plan import Plan
-from tallybook.stores.columnar.rows import Rows, Scope
+from tallybook.stores.columnar.rows import MICROSECOND, Rows, Scope
 from tallybook.stores.columnar.stored import STORED, stored_event
 
 
@@ -92,7 +92,8 @@ class ColumnarUsage:
         plan = _plan(rows)
         if plan.positions:
             counted = f"SELECT arrayJoin({plan.positions}) FROM ({plan.source})"
-            where = [*rows.conditions(span=query.span, looks_back=True), f"position IN ({counted})"]
+            reach = Span(query.span.starts, query.span.ends + MICROSECOND)
+            where = [*rows.conditions(span=reach, looks_back=True), f"position IN ({counted})"]
         else:
             where = rows.conditions(span=query.span, looks_back=plan.looks_back)
             where += rows.readable(rows.values())

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import ClassVar
 
 import msgspec
 
@@ -28,6 +29,9 @@ class Aggregation(
     msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True, forbid_unknown_fields=True
 ):
     """How the values of the counted events are combined. Base of the aggregations' union."""
+
+    divides: ClassVar[bool] = False
+    """Whether its quantity is a quotient, which may have more places than are kept."""
 
     @property
     def columns(self) -> Mapping[str, Column]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import ClassVar
 
 from tallybook.domain.kernel.decimals import widely
 from tallybook.domain.kernel.instants import Span
@@ -12,6 +13,8 @@ from tallybook.domain.metering.aggregations.aggregation import Aggregation, Colu
 
 class Average(Aggregation, frozen=True, tag="average"):
     """The sum of the values divided by their number."""
+
+    divides: ClassVar[bool] = True
 
     value: str
 

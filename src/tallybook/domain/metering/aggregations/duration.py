@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import ClassVar
 
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span
@@ -22,6 +23,8 @@ class Duration(Aggregation, frozen=True, tag="duration"):
     `session` tells them apart; `operation` is an expression that is `start` or `stop`. A session
     open when the span begins or ends counts up to its edge.
     """
+
+    divides: ClassVar[bool] = True
 
     session: str
     operation: str

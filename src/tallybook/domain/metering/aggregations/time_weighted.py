@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import ClassVar
 
 from tallybook.domain.kernel.calendar import checked_timezone
 from tallybook.domain.kernel.errors import Invalid
@@ -26,6 +27,8 @@ class TimeWeighted(Aggregation, frozen=True, tag="time_weighted"):
     With `whole_days`, a change holds from the beginning of its day in `timezone`, and days are
     counted instead of time measured.
     """
+
+    divides: ClassVar[bool] = True
 
     value: str
     changes: bool = False

@@ -30,7 +30,7 @@ def plan_counter(aggregation: Counter, rows: Rows) -> Plan:
     order = f"PARTITION BY {register} ORDER BY at, position ROWS"
     so_far = f"OVER ({order} BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
     readings = (
-        f"SELECT *, toDecimal256(value, 12) AS reading, count() {so_far} AS events, "
+        f"SELECT *, value AS reading, count() {so_far} AS events, "
         f"sumWithOverflow(content) {so_far} AS contents, "
         f"groupArray(position) OVER (PARTITION BY {register}, at) AS positions, "
         f"leadInFrame(at, 1, at - 1) OVER ({order} BETWEEN CURRENT ROW AND 1 FOLLOWING) AS next_at "
@@ -41,10 +41,10 @@ def plan_counter(aggregation: Counter, rows: Rows) -> Plan:
         for name, column in _BEFORE.items()
     )
     standing = f"SELECT *, {before} FROM ({readings}) WHERE next_at != at"
-    opens = rows.cuts.bounds("time_window")[0] if rows.cuts else "opens"
+    opens = rows.cuts.bounds("time_window")[0] if rows.cuts else rows.opens
     opening = f"isNotNull(reading_before) AND at_before < {opens}"
     return Plan(
-        rows.in_windows(f"SELECT * FROM ({standing}) WHERE at >= opens"),
+        rows.in_windows(f"SELECT * FROM ({standing}) WHERE at >= {rows.opens}"),
         parts=(f"sum({_difference(aggregation, rows)})",),
         event_count=f"sum(events - events_before + ({opening}))",
         checksum=(
@@ -56,10 +56,10 @@ def plan_counter(aggregation: Counter, rows: Rows) -> Plan:
 
 
 def _difference(aggregation: Counter, rows: Rows) -> str:
-    change = "reading - assumeNotNull(reading_before)"
+    change = "toDecimal256(reading, 12) - toDecimal256(assumeNotNull(reading_before), 12)"
     decreased = change
     if aggregation.decrease is Decrease.RESET:
-        decreased = "reading"
+        decreased = "toDecimal256(reading, 12)"
     elif aggregation.digits is not None:
         over = rows.parameters.number(Decimal(10) ** aggregation.digits)
         decreased = f"{change} + toDecimal256({over}, 12)"

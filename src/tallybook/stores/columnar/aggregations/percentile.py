@@ -15,7 +15,7 @@ def plan_percentile(aggregation: Percentile, rows: Rows) -> Plan:
     bind = rows.parameters
     length = bind.whole(aggregation.minutes * _MINUTE)
     keys = ", ".join(rows.keys)
-    opens, closes = rows.cuts.bounds("time_window") if rows.cuts else ("opens", "closes")
+    opens, closes = rows.cuts.bounds("time_window") if rows.cuts else (rows.opens, rows.closes)
     sums = (
         f"SELECT {keys}, intDiv(at, {length}) AS number, sum(toDecimal256(value, 12)) AS total, "
         "count() AS events, sumWithOverflow(content) AS contents, "

@@ -11,14 +11,14 @@ from tallybook.stores.columnar.plan import Plan
 from tallybook.stores.columnar.rows import Rows
 
 _WIDE = "toDecimal256(value, 12)"
-_INTEGRAL = "sum(level * toInt64(held_till - held_from))"
+_INTEGRAL = "sum(toDecimal256(level, 12) * toInt64(held_till - held_from))"
 
 
 def plan_time_weighted(aggregation: TimeWeighted, rows: Rows) -> Plan:
     """Add up level times microseconds, in 256 bits."""
     if not aggregation.changes:
         series = ("series",) if aggregation.series else ()
-        levels = set_levels(rows, _WIDE, series)
+        levels = set_levels(rows, "value", series)
         return Plan(levels, parts=(_INTEGRAL,), positions="[position]")
     return Plan(
         changed_levels(rows, _WIDE),
