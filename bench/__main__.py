@@ -62,8 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if status:
             broken.append(name)
         print(f"({name}: {time.monotonic() - began:.0f} s)", flush=True)
-    print(f"\n── summary: {os.cpu_count()} cores, Python {platform.python_version()} ──")
-    print(table(figures))
+    names = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    print(f"\n── {names} ──")
+    if len(options.names) != 1:
+        print(table(figures))
     for name in broken:
         print(f"BROKEN {name}")
     missed = [figure for figure in figures if not figure.holds]
