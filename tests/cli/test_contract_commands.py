@@ -100,3 +100,28 @@ def test_a_key_is_shown_once_and_revoked(tallybook: Any) -> None:
     tallybook("key", "revoke", made["id"])
     [revoked] = [k for k in tallybook("key", "list", "--json").json if k["name"] == "gateway"]
     assert revoked["revoked_at"] is not None
+
+
+def test_a_subscription_is_changed_tried_out_listed_and_undone(
+    tallybook: Any, catalog: Path
+) -> None:
+    tallybook("apply", str(catalog), "--yes")
+    tallybook("customer", "create", "acme", "--name", "Acme", "--currency", "EUR")
+    created = tallybook(
+        "subscription", "create", "s", "--customer", "acme", "--plan", "basic",
+        "--quantity", "setup=2", "--json",
+    ).json  # fmt: skip
+    assert created["quantities"] == {"setup": "2"}
+    change = ("subscription", "change")
+    preview = tallybook(*change, "quantity", "s", "setup", "3", "--preview").out
+    assert "Without the change" in preview
+    changed = tallybook(*change, "quantity", "s", "setup", "1", "--add", "--json").json
+    assert changed["subscription"]["quantities"] == {"setup": "3"}
+    assert "paused" in tallybook(*change, "pause", "s").out
+    assert "active" in tallybook(*change, "undo", "s", "2").out
+    listed = tallybook(*change, "list", "s", "--json").json
+    assert [(one["kind"], one["is_undone"]) for one in listed] == [
+        ("add_quantity", False),
+        ("pause", True),
+        ("undo", False),
+    ]

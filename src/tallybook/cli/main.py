@@ -11,6 +11,7 @@ from tallybook.cli.client import Connect
 from tallybook.cli.commands import (
     apply,
     bill,
+    change,
     clock,
     customer,
     demo,
@@ -36,6 +37,9 @@ _GROUPS = {
     "key": key.commands,
     "clock": clock.commands,
 }
+
+
+subscription.commands.add_typer(change.commands, name="change")
 
 
 def compose(connect: Connect) -> typer.Typer:

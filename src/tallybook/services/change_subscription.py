@@ -26,6 +26,9 @@ from tallybook.services.find_subscriptions import FullSubscription, in_full, sub
 from tallybook.services.measure_charges import measure_charges
 from tallybook.services.ports import Records, Wiring
 
+_MOST_BOUNDARIES = 25
+"""How far a preview looks ahead for the next invoice: past a trial, a pause, an opening."""
+
 
 class FullChange(msgspec.Struct, frozen=True):
     """A change, whether it is undone, and the plan version that it goes to, if it does."""
@@ -59,7 +62,7 @@ def change_subscription(
     now = wiring.now_of(organization_id)
     with wiring.books.begin(organization_id) as records:
         course = load_course(records, key, locked=True)
-        changed = _decided(wiring, records, course, order)
+        changed = _decided(records, course, order, now)
         return Changed(
             keep_course(records, course, changed, now),
             _in_full(records, changed, changed.changes[len(course.changes) :]),
@@ -89,9 +92,10 @@ def preview_change(
     wiring: Wiring, organization_id: str, key: str, order: ChangeOrder
 ) -> ChangePreview:
     """What would be on the next invoice if a change were made. Nothing is recorded."""
+    now = wiring.now_of(organization_id)
     with wiring.books.begin(organization_id) as records:
         course = load_course(records, key)
-        changed = _decided(wiring, records, course, order)
+        changed = _decided(records, course, order, now)
         return ChangePreview(
             _next_invoice(wiring, records, changed), _next_invoice(wiring, records, course)
         )
@@ -117,8 +121,7 @@ def keep_course(
     return in_full(records, changed.subscription, now=now)
 
 
-def _decided(wiring: Wiring, records: Records, course: Course, order: ChangeOrder) -> Course:
-    now = wiring.now_of(records.organization_id)
+def _decided(records: Records, course: Course, order: ChangeOrder, now: datetime) -> Course:
     to = None
     if isinstance(order.what, PlanOrder):
         to = version_of(records, order.what.plan, order.what.version)
@@ -133,24 +136,31 @@ def _decided(wiring: Wiring, records: Records, course: Course, order: ChangeOrde
 
 
 def _next_invoice(wiring: Wiring, records: Records, course: Course) -> Invoice | None:
+    """The invoice of the next boundary at which something is charged for."""
     subscription = course.subscription
-    if subscription.status is Status.ENDED:
-        return None
-    period = subscription.period
-    due = period.starts if subscription.status is Status.SCHEDULED else period.ends
-    contracts = load_contracts(records, [subscription], {subscription.id: course.changes})
-    boundary = find_boundary(subscription, contracts, until=due)
-    if boundary is None:
-        return None
-    as_of = wiring.event_log.position()
-    sheet = measure_charges(wiring, records.organization_id, boundary.wanted, as_of=as_of)
-    return draw_up(
-        boundary,
-        sheet,
-        organization_id=records.organization_id,
-        as_of=as_of,
-        created_at=wiring.now_of(records.organization_id),
+    contracts = load_contracts(
+        records, [course.subscription], {course.subscription.id: course.changes}
     )
+    for _ in range(_MOST_BOUNDARIES):
+        if subscription.status is Status.ENDED:
+            break
+        period = subscription.period
+        due = period.starts if subscription.status is Status.SCHEDULED else period.ends
+        boundary = find_boundary(subscription, contracts, until=due)
+        if boundary is None:
+            break
+        as_of = wiring.event_log.position()
+        invoice = draw_up(
+            boundary,
+            measure_charges(wiring, records.organization_id, boundary.wanted, as_of=as_of),
+            organization_id=records.organization_id,
+            as_of=as_of,
+            created_at=wiring.now_of(records.organization_id),
+        )
+        if invoice is not None:
+            return invoice
+        subscription = boundary.following
+    return None
 
 
 def _in_full(records: Records, course: Course, changes: Sequence[Change]) -> list[FullChange]:

@@ -10,7 +10,7 @@ from tallybook.cli.session import AsJson, Limit, session_of
 from tallybook.cli.tables import Column, moment, show, show_one, stretch
 
 commands = typer.Typer(
-    no_args_is_help=True, help="Subscriptions: create, list, show, cancel, keep."
+    no_args_is_help=True, help="Subscriptions: create, list, show, change, cancel, keep."
 )
 
 Key = Annotated[str, typer.Argument(help="The subscription's key.")]
@@ -26,6 +26,7 @@ FIELDS = (
     *COLUMNS,
     Column("time zone", "timezone"),
     Column("billed", lambda result: f"every {result['interval_count']} {result['interval']}"),
+    Column("quantities", "quantities"),
     Column("alignment", "alignment"),
     Column("anchor", moment("anchor")),
     Column("starts", moment("starts_at")),
@@ -51,6 +52,13 @@ def create(
     alignment: Annotated[str, typer.Option(help="anniversary or calendar.")] = "",
     boundary_time: Annotated[str, typer.Option(help="local_midnight or anchor_time.")] = "",
     anchor: Annotated[str, typer.Option(help="RFC 3339; the start without.")] = "",
+    quantity: Annotated[
+        list[str] | None, typer.Option(help="Of a fee, such as seats=5; may be given often.")
+    ] = None,
+    counting: Annotated[str, typer.Option(help="Parts of periods: by_day or by_second.")] = "",
+    trial_days: Annotated[int | None, typer.Option(help="Days of a trial.")] = None,
+    trial_then: Annotated[str, typer.Option(help="After it: paid, free or ended.")] = "",
+    free_plan: Annotated[str, typer.Option(help="The plan that a free trial ends in.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Subscribe a customer to a plan. The same again is no error."""
@@ -64,10 +72,23 @@ def create(
         "alignment": alignment,
         "boundary_time": boundary_time,
         "anchor": anchor,
+        "counting": counting,
+        "quantities": dict(_pair(text) for text in quantity) if quantity else None,
+        "trial": _given(days=trial_days, then=trial_then, free_plan=free_plan) or None,
     }
-    body = {field: value for field, value in said.items() if value not in ("", None)}
+    body = _given(**said)
     with session_of(context).open() as api:
         show_one(api.post("/v1/subscriptions", body), FIELDS, as_json=as_json)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """`seats=5` as a key and a number."""
+    key, _, count = text.rpartition("=")
+    return key, count
+
+
+def _given(**said: object) -> dict[str, object]:
+    return {field: value for field, value in said.items() if value not in ("", None)}
 
 
 @commands.command("list")
@@ -97,10 +118,13 @@ def cancel(
     is_now: Annotated[
         bool, typer.Option("--now", help="At once, not at the end of the period.")
     ] = False,
+    refund: Annotated[
+        str, typer.Option(help="Of the period's fees: prorated, full or none.")
+    ] = "prorated",
     as_json: AsJson = False,
 ) -> None:
     """End a subscription with its period. What was used until then is billed."""
-    body = {"at": "now" if is_now else "period_end"}
+    body = {"at": "now" if is_now else "period_end", "refund": refund}
     with session_of(context).open() as api:
         ended = api.post(f"/v1/subscriptions/{key}/cancellation", body)
         show_one(ended, FIELDS, as_json=as_json)

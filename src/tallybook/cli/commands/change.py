@@ -1,0 +1,171 @@
+"""`tallybook subscription change`: made, tried out, listed, undone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from tallybook.cli.commands.invoice import show_whole
+from tallybook.cli.commands.subscription import FIELDS, Key
+from tallybook.cli.session import AsJson, session_of
+from tallybook.cli.tables import Column, moment, print_json, screen, show, show_one
+
+commands = typer.Typer(
+    no_args_is_help=True,
+    help="Changes of a subscription: plan, quantity, pause, resume, end-trial, reactivate, list,"
+    " undo.",
+)
+
+At = Annotated[str, typer.Option("--at", help="now or period_end.")]
+Since = Annotated[str, typer.Option("--effective-at", help="RFC 3339, past or ahead.")]
+ProratedBy = Annotated[
+    str, typer.Option("--proration", help="Of its period's fees: prorated, none or full.")
+]
+IsPreview = Annotated[
+    bool, typer.Option("--preview", help="Show the next invoice as it would be; record nothing.")
+]
+
+
+def _said(change: Mapping[str, Any]) -> str:
+    if change["plan"] is not None:
+        return f"{change['plan']} v{change['version']}"
+    if change["price"] is not None:
+        return f"{change['price']} {change['quantity']}"
+    return "" if change["undoes"] is None else f"change {change['undoes']}"
+
+
+_COLUMNS = (
+    Column("number", "number", is_right=True),
+    Column("kind", "kind", style="bold"),
+    Column("what", _said),
+    Column("holds from", moment("effective_at")),
+    Column("recorded", moment("recorded_at")),
+    Column("proration", "proration"),
+    Column("undone", "is_undone"),
+)
+
+
+@commands.command(
+    "plan",
+    epilog="Example: [cyan]tallybook subscription change plan acme-pro enterprise"
+    " --at period_end[/]",
+)
+def to_plan(
+    context: typer.Context,
+    key: Key,
+    plan: Annotated[str, typer.Argument(help="The other plan's key.")],
+    *,
+    version: Annotated[int | None, typer.Option(help="Its version; the latest without.")] = None,
+    at: At = "",
+    effective_at: Since = "",
+    proration: ProratedBy = "",
+    is_preview: IsPreview = False,
+    as_json: AsJson = False,
+) -> None:
+    """To another plan: an upgrade or a downgrade."""
+    what = {"kind": "plan", "plan": plan, "version": version}
+    body = _body(what, at, effective_at, proration)
+    _change(context, key, body, is_preview=is_preview, as_json=as_json)
+
+
+@commands.command(
+    "quantity",
+    epilog="Example: [cyan]tallybook subscription change quantity acme-pro seats 5[/]",
+)
+def quantity(
+    context: typer.Context,
+    key: Key,
+    price: Annotated[str, typer.Argument(help="The fee's key, such as seats.")],
+    count: Annotated[str, typer.Argument(metavar="QUANTITY", help="How many.")],
+    *,
+    is_added: Annotated[bool, typer.Option("--add", help="So many more.")] = False,
+    is_taken: Annotated[bool, typer.Option("--remove", help="So many less.")] = False,
+    at: At = "",
+    effective_at: Since = "",
+    proration: ProratedBy = "",
+    is_preview: IsPreview = False,
+    as_json: AsJson = False,
+) -> None:
+    """So many of a fee: seats, licences, add-ons."""
+    kind = "add_quantity" if is_added or is_taken else "set_quantity"
+    amount = f"-{count}" if is_taken else count
+    what = {"kind": kind, "price_key": price, "quantity": amount}
+    body = _body(what, at, effective_at, proration)
+    _change(context, key, body, is_preview=is_preview, as_json=as_json)
+
+
+def _add_simple(kind: str, about: str) -> None:
+    @commands.command(kind.replace("_", "-"), help=about)
+    def simple(
+        context: typer.Context,
+        key: Key,
+        *,
+        at: At = "",
+        effective_at: Since = "",
+        proration: ProratedBy = "",
+        is_preview: IsPreview = False,
+        as_json: AsJson = False,
+    ) -> None:
+        body = _body({"kind": kind}, at, effective_at, proration)
+        _change(context, key, body, is_preview=is_preview, as_json=as_json)
+
+
+_add_simple("pause", "No service and no fees until it is resumed.")
+_add_simple("resume", "Service and fees again.")
+_add_simple("end_trial", "The trial is over; from now on it is paid for.")
+_add_simple("reactivate", "One that has ended begins again, on its calendar.")
+
+
+@commands.command("list")
+def list_changes(context: typer.Context, key: Key, as_json: AsJson = False) -> None:
+    """List every change, also those undone, in the order of recording."""
+    with session_of(context).open() as api:
+        found = api.get(f"/v1/subscriptions/{key}/changes")["results"]
+    show(found, _COLUMNS, as_json=as_json)
+
+
+@commands.command("undo")
+def undo(
+    context: typer.Context,
+    key: Key,
+    number: Annotated[int, typer.Argument(help="The change's number.")],
+    as_json: AsJson = False,
+) -> None:
+    """Undo a change, as if it had never been made."""
+    with session_of(context).open() as api:
+        _show_changed(api.delete(f"/v1/subscriptions/{key}/changes/{number}"), as_json)
+
+
+def _body(what: Mapping[str, Any], at: str, effective_at: str, proration: str) -> dict[str, Any]:
+    said = {"at": at, "effective_at": effective_at, "proration": proration}
+    given = {name: text for name, text in said.items() if text}
+    return {"what": {name: value for name, value in what.items() if value is not None}, **given}
+
+
+def _change(
+    context: typer.Context, key: str, body: Mapping[str, Any], *, is_preview: bool, as_json: bool
+) -> None:
+    with session_of(context).open() as api:
+        if not is_preview:
+            _show_changed(api.post(f"/v1/subscriptions/{key}/changes", body), as_json)
+            return
+        preview = api.post(f"/v1/subscriptions/{key}/change-previews", body)
+    if as_json:
+        print_json(preview)
+    elif preview["changed"] is None:
+        screen().print("No invoice would follow.")
+    else:
+        show_whole(preview["changed"])
+        if preview["unchanged"] is not None:
+            before = preview["unchanged"]
+            screen().print(f"Without the change: {before['total']} {before['currency']}")
+
+
+def _show_changed(changed: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(changed)
+        return
+    show(changed["changes"], _COLUMNS, as_json=False)
+    show_one(changed["subscription"], FIELDS, as_json=False)
