@@ -14,9 +14,9 @@ commands = typer.Typer(no_args_is_help=True, help="Events: send one, list those 
 
 COLUMNS = (
     Column("occurred", moment("occurred_at")),
+    Column("id", "id"),
     Column("type", "type"),
     Column("customer", "customer"),
-    Column("id", "id"),
     Column("source", "source"),
     Column("properties", "properties"),
     Column("position", "position", is_right=True),
