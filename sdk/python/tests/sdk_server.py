@@ -29,6 +29,9 @@ class Behaviour:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     seconds: float = 0.0
+    """How long it does nothing at first."""
+    answer_seconds: float = 0.0
+    """How long it keeps the answer back, the events taken."""
     drops_before: bool = False
     """Close the connection without taking anything."""
     drops_after: bool = False
@@ -110,6 +113,7 @@ class _Answering(BaseHTTPRequestHandler):
             self._send(behaviour.status, behaviour.body, behaviour.headers)
             return
         status, answer = self._taken(body)
+        time.sleep(behaviour.answer_seconds)
         if behaviour.drops_after:
             self._hang_up()
         else:
@@ -172,7 +176,7 @@ def _say_nothing(*_: object) -> None:
     """A client that went away is part of the tests."""
 
 
-_Server.handle_error = _say_nothing  # type: ignore[method-assign]
+_Server.handle_error = _say_nothing  # type: ignore[method-assign,assignment]
 
 
 class Server:

@@ -45,9 +45,9 @@ class Backlog:
     tracks an event in the middle of another does not wait for itself.
     """
 
-    def __init__(self, settings: Settings, spool: Spool | None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.spool = spool
+        self.spool: Spool | None = None
         self.spooled = 0
         self.in_flight: Batch | None = None
         self._lines: list[bytes] = []
@@ -90,7 +90,7 @@ class Backlog:
             self._pressure.put(None)
             with self._progress:
                 left = deadline - time.monotonic()
-                if left <= 0:
+                if left <= 0 or not self._max_events:
                     return False
                 self._progress.wait(min(left, 0.05))
         return True
@@ -144,6 +144,8 @@ class Backlog:
                 if not lines:
                     return None
                 batch = Batch(lines, through)
+            pieces = range(0, len(batch.lines), max_events)
+            batch.rest.extend(batch.lines[start : start + max_events] for start in pieces)
             self.in_flight = batch
         return batch
 
@@ -215,7 +217,7 @@ class Backlog:
             sending = [] if batch is None or batch.segment else batch.unanswered()
             with self._lock:
                 waiting, self._lines = self._lines, []
-                self._bytes = 0
+                self._bytes = self._max_events = 0  # from here on, there is no room
                 self._left_memory += len(waiting)
             if self.spool is not None:
                 sending, waiting = self._to_spool(self.spool, batch, sending, waiting)

@@ -76,6 +76,8 @@ class Tracker:
                 "%s is not https: the API key can be read on its way", self._destination.url
             )
         self._begin()
+        self._engine.open_transport()
+        self._engine.open_spool()
         lifetimes.register(self)
 
     def __repr__(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 
 from tallybook_sdk.backlog import Backlog, Batch
@@ -13,6 +12,8 @@ from tallybook_sdk.problems import Kind, Problem
 from tallybook_sdk.reporting import Reporter, log
 from tallybook_sdk.settings import Settings
 from tallybook_sdk.transport import Answer, Away, Refused, TooLarge, Transport
+
+UNFORESEEN_SECONDS = 1.0
 
 
 class Courier:
@@ -35,7 +36,13 @@ class Courier:
     def run(self) -> None:
         """Deliver until told to stop."""
         while not self._stopping.is_set():
-            if not self._deliver_next():
+            try:
+                is_work_done = self._deliver_next()
+            except Exception:
+                log.exception("sending failed in a way that nobody thought of; trying again")
+                self._pause(UNFORESEEN_SECONDS, may_hurry=False)
+                continue
+            if not is_work_done:
                 self._backlog.wait_for_work()
 
     def drain(self, seconds: float) -> None:
@@ -59,11 +66,12 @@ class Courier:
 
     def _deliver_next(self) -> bool:
         """Send the next batch if there is one, and say whether there was."""
-        batch = self._backlog.take(self._max_events, self._settings.max_batch_bytes)
+        batch = self._backlog.in_flight
         if batch is None:
-            return False
-        self._tell_recovered(batch)
-        batch.rest = deque(self._pieces(batch.lines))
+            batch = self._backlog.take(self._max_events, self._settings.max_batch_bytes)
+            if batch is None:
+                return False
+            self._tell_recovered(batch)
         while batch.rest and self._is_time_left():
             if not self._send_first(batch):
                 return True  # the batch is in the spool now, and is taken from there
@@ -138,10 +146,6 @@ class Courier:
         if refused.status == 413:
             self._max_events = max(middle, 1)
             log.info("the server takes less at once: %d events from now on", self._max_events)
-
-    def _pieces(self, lines: Sequence[bytes]) -> list[Sequence[bytes]]:
-        size = self._max_events
-        return [lines[start : start + size] for start in range(0, len(lines), size)]
 
     def _count(self, lines: Sequence[bytes], answer: Answer) -> None:
         counts = answer.counts

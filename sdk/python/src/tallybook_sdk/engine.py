@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tallybook_sdk.backlog import Backlog
 from tallybook_sdk.courier import Courier
-from tallybook_sdk.problems import Kind, Problem, Stats
+from tallybook_sdk.problems import Kind, Problem, SpoolError, Stats
 from tallybook_sdk.reporting import OnError, Reporter, log
 from tallybook_sdk.settings import Destination, Settings
 from tallybook_sdk.spool import Spool
@@ -36,35 +36,56 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.reporter = Reporter(on_error)
-        self.spool = _spool(spool_dir, settings) if spool_dir is not None else None
-        self.backlog = Backlog(settings, self.spool)
+        self.backlog = Backlog(settings)
+        self._spool_dir = spool_dir
         self._transport = Transport(destination, settings, user_agent)
         self._courier = Courier(self.backlog, self._transport, self.reporter, settings)
         self._threads: list[threading.Thread] = []
         self._starting = threading.Lock()
         self.is_running = False
         self.is_closed = False
-        if self.spool:
-            self.start()  # an earlier run left events
+
+    @property
+    def spool(self) -> Spool | None:
+        """Where events wait on disk, once it is opened."""
+        return self.backlog.spool
+
+    def open_spool(self) -> None:
+        """Open the spool, and begin to send what an earlier run left in it. Or SpoolError."""
+        self._open_spool()
+        if self.backlog.spool:
+            self.start()
+
+    def open_transport(self) -> None:
+        """Be ready to send. Raises what the maker of the HTTP client raises."""
+        self._transport.open()
 
     def start(self) -> None:
         """Start the threads, once. Where none can start any more, `close` sends what there is."""
         with self._starting:
             if self.is_running or self.is_closed:
                 return
+            self.is_running = True
+            try:
+                self._open_spool()
+            except SpoolError as error:  # a forked child: there is nobody to raise it to
+                self.reporter.tell(Problem(Kind.SPOOL_FAILED, 0, str(error)))
             try:
                 self._start("tallybook-courier", self._courier.run)
                 if self.spool is not None:
                     self._start("tallybook-spooler", self._keep_spooling)
             except RuntimeError as error:  # the interpreter is ending
                 log.debug("no thread: %s", error)
-            self.is_running = True
 
     def flush(self, seconds: float | None) -> bool:
         """Wait until all tracked so far has its answer; False if that takes longer."""
+        self.start()
+        if self.is_closed:
+            return self.backlog.wait_settled(0)
+        if not self._threads:
+            self._courier.drain(float("inf") if seconds is None else seconds)
+            return self.backlog.wait_settled(0)
         self._courier.hurry()
-        if not self.is_running:
-            self.start()
         return self.backlog.wait_settled(seconds)
 
     def close(self, seconds: float) -> bool:
@@ -121,6 +142,10 @@ class Engine:
             last_trouble=self.reporter.last_trouble,
             **self.reporter.counts(),
         )
+
+    def _open_spool(self) -> None:
+        if self._spool_dir is not None and self.backlog.spool is None:
+            self.backlog.spool = _spool(self._spool_dir, self.settings)
 
     def _start(self, name: str, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)

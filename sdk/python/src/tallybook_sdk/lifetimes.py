@@ -63,10 +63,30 @@ def _begin_all_in_child() -> None:
         client = reference()
         if client is not None:
             client.begin_in_child()
-    multiprocessing = sys.modules.get("multiprocessing.util")
-    if multiprocessing is not None and _begins_in_child:
-        # Children of multiprocessing end without atexit, but with these.
-        multiprocessing.Finalize(None, _end_all, exitpriority=100)
+    _end_with_multiprocessing()
+
+
+def _end_with_multiprocessing() -> None:
+    """Children of multiprocessing end without `atexit`; they have finalizers of their own, which
+    are cleared at their very beginning, and set after that."""
+    global _is_told  # noqa: PLW0603 - what a child knows, its children know
+    finalizing = sys.modules.get("multiprocessing.util")
+    if finalizing is None or _is_told:
+        return
+    _is_told = True
+    finalizing.register_after_fork(_marker, _set_finalizer)
+
+
+class _Marker:
+    """Something that multiprocessing can hold on to weakly."""
+
+
+def _set_finalizer(_: object) -> None:
+    sys.modules["multiprocessing.util"].Finalize(None, _end_all, exitpriority=100)
+
+
+_marker = _Marker()
+_is_told = False
 
 
 atexit.register(_end_all)

@@ -10,6 +10,8 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
+from tallybook_sdk.problems import TallybookError
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -63,7 +65,11 @@ class Measurement:
         measured = {"duration_seconds": Decimal(took).scaleb(-9)}
         if kind is not None:
             measured["error"] = kind.__name__  # type: ignore[assignment]
-        self.id = self._track(self._properties | measured)
+        try:
+            self.id = self._track(self._properties | measured)
+        except TallybookError:
+            if error is None:
+                raise  # a strict client; but the block's own error goes first
 
     async def __aenter__(self) -> Self:
         return self.__enter__()

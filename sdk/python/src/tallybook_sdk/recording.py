@@ -54,14 +54,16 @@ write_line = msgspec.json.Encoder(decimal_format="number").encode
 def exact(value: object, depth: int = 0) -> Any:
     """`value` as it can be written exactly; `UnsendableError` if it cannot."""
     match value:
-        case str() | bool() | None:
-            written: Any = value
+        case Enum():
+            written: Any = exact(value.value, depth)
+        case str():
+            written = str.__str__(value)
+        case bool() | None:
+            written = value
         case Decimal():
             if not value.is_finite():
                 raise UnsendableError(f"{value} is no number")
             written = value
-        case Enum():
-            written = exact(value.value, depth)
         case float():
             if not math.isfinite(value):
                 raise UnsendableError(f"{value} is no number")

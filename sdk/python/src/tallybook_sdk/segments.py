@@ -33,7 +33,7 @@ def frames(lines: Sequence[bytes]) -> Iterator[bytes]:
     """The bytes that keep `lines`, frame by frame."""
     for start in range(0, len(lines), LINES_IN_FRAME):
         body = b"\n".join(lines[start : start + LINES_IN_FRAME]) + b"\n"
-        yield b"#%08x %08x\n%b" % (crc32(body), len(body), body)
+        yield _header(crc32(body), len(body)) + body
 
 
 def read_segment(path: Path) -> Content:
@@ -56,13 +56,17 @@ def read_segment(path: Path) -> Content:
     return Content(lines, damaged_bytes=damaged)
 
 
+def _header(checksum: int, length: int) -> bytes:
+    return b"#%08x %08x\n" % (checksum, length)
+
+
 def _frame_at(whole: bytes, place: int) -> bytes | None:
     header = whole[place : place + HEADER_BYTES]
-    if len(header) < HEADER_BYTES or header[:1] != b"#" or header[-1:] != b"\n":
-        return None
     try:
         checksum, length = int(header[1:9], 16), int(header[10:18], 16)
     except ValueError:
+        return None
+    if header != _header(checksum, length):
         return None
     body = whole[place + HEADER_BYTES : place + HEADER_BYTES + length]
     if len(body) != length or crc32(body) != checksum:

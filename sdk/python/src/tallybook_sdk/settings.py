@@ -20,7 +20,8 @@ class Settings:
 
     max_queued_events: int = 100_000
     max_queued_bytes: int = 64 * MIB
-    """What memory holds at most; beyond it the spool, or `overflow`."""
+    """What memory holds at most, beside the batch that is being sent; beyond it the spool, or
+    `overflow`."""
 
     overflow: Literal["drop", "block", "raise"] = "drop"
     """What `track` does when memory and spool are full: count and report the event as dropped; wait
@@ -61,8 +62,8 @@ class Settings:
     """How long the end of the process waits for events to be sent."""
 
     http: Callable[[], httpx.Client] | None = field(default=None, repr=False)
-    """Makes the HTTP client, for proxies, own certificates and the like; called in the background
-    thread, and again in a forked child. URL, key and headers are given with each request."""
+    """Makes the HTTP client, for proxies, own certificates and the like; called when the client is
+    made, and again in a forked child. URL, key and headers are given with each request."""
 
     def __post_init__(self) -> None:
         for each in fields(self):

@@ -89,13 +89,15 @@ class Spool:
             while done < kept:
                 segment = self._open_tail()
                 fit = self._fitting(lines[done:kept], self._segment_bytes - segment.size)
-                fit = min(max(fit, 1), self._segment_events - segment.count)
+                fit = min(fit, self._segment_events - segment.count)
+                if not fit and segment.count:
+                    self._seal()
+                    continue
+                fit = max(fit, 1)  # a lone event larger than a segment
                 self._write(segment, lines[done : done + fit])
                 done += fit
                 segment.count += fit
                 segment.through = through - (len(lines) - done)
-                if segment.count >= self._segment_events or segment.size >= self._segment_bytes:
-                    self._seal()
         except OSError:
             if not done:
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - else imported by the first look-up of a name, which a fork may cut short
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ _problem = msgspec.json.Decoder(_ProblemBody)
 
 
 class Transport:
-    """Posts batches over one HTTP client, made at the first."""
+    """Posts batches over one HTTP client."""
 
     def __init__(self, destination: Destination, settings: Settings, user_agent: str) -> None:
         self._url = destination.events_url
@@ -105,6 +106,11 @@ class Transport:
         except RuntimeError as error:  # the client was closed under way
             return Away(f"not sent: {error}")
         return outcome_of(response, len(lines))
+
+    def open(self) -> None:
+        """Make the HTTP client now. The modules it needs are imported before a thread and a fork
+        can meet in the middle of that."""
+        self._client()
 
     def close(self) -> None:
         """Close connections; the next batch opens new ones."""
