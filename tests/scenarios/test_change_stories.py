@@ -309,6 +309,48 @@ def test_from_monthly_to_yearly(story: Story) -> None:
     assert bills(story)[3] == [("-180.00", "07-15..01-11"), ("31.00", "07-15..08-15")]
 
 
+def test_a_yearly_fee_with_monthly_usage(story: Story) -> None:
+    """Two clocks: the year is paid in advance, calls month by month, an upgrade with the month."""
+    story.meter("calls")
+    calls: Answer = {
+        "key": "calls",
+        "meter": "calls",
+        "rule": {"model": "per_unit", "unit_amount": "1"},
+    }
+    story.plan("silver", {**fee("365"), "interval": "year"}, calls)
+    story.plan("gold", {**fee("730"), "interval": "year"}, calls)
+    story.subscribe("acme", "silver", day(1))
+    story.call("acme", day(1, 5), day(3, 5), day(3, 6), day(4, 5))
+    story.pass_time(day(3, 15))
+    change(story, to("gold"))
+    story.pass_time(day(1, year=2027))
+    told = bills(story)
+    assert told[:5] == [
+        [("365.00", "01-01..01-01")],
+        [("1.00", "01-01..02-01")],
+        [("0.00", "02-01..03-01")],
+        [("-292.00", "03-15..01-01"), ("584.00", "03-15..01-01"), ("2.00", "03-01..04-01")],
+        [("1.00", "04-01..05-01")],
+    ]
+    assert told[-1] == [("730.00", "01-01..01-01"), ("0.00", "12-01..01-01")]
+
+
+def test_a_yearly_fee_is_given_back_from_the_day_of_the_end(story: Story) -> None:
+    story.plan("silver", {**fee("365"), "interval": "year"})
+    story.subscribe("acme", "silver", day(1))
+    story.pass_time(day(3, 15))
+    story.post("/v1/subscriptions/acme/cancellation", {"at": "now"})
+    story.pass_time(day(3, 20))
+    change(story, {"kind": "reactivate"})
+    story.pass_time(day(1, year=2027))
+    assert bills(story) == [
+        [("365.00", "01-01..01-01")],
+        [("-292.00", "03-15..01-01")],
+        [("287.00", "03-20..01-01")],
+        [("365.00", "01-01..01-01")],
+    ]
+
+
 def test_usage_across_a_change_is_billed_by_the_price_in_force(story: Story) -> None:
     """Each price charges the usage of its own time; its tiers begin there."""
     story.meter("calls")

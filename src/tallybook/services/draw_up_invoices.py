@@ -86,13 +86,13 @@ def find_boundary(
     """
     if subscription.status is Status.ENDED:
         return None
-    if not subscription.is_plain:
+    plan = contracts.plans[subscription.plan_version_id]
+    if not subscription.is_plain or plan.has_clocks:
         course = course_of(subscription, contracts.changes.get(subscription.id, ()))
         return _boundary_of_course(course, contracts, until)
     decision = decide_cycle(subscription, now=until)
     if isinstance(decision, NotDue):
         return None
-    plan = contracts.plans[subscription.plan_version_id]
     customer = contracts.customers[subscription.customer_id]
     charges = charges_due(plan, subscription, decision)
     return Boundary(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
-
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.invoicing.assemble import line_item
 from tallybook.domain.invoicing.charges import Charge, RatedCharge, rate_fee, rate_metered
@@ -16,7 +14,7 @@ from tallybook.domain.invoicing.verification import Verification, charge_of, ver
 from tallybook.domain.kernel.money import minor_digits
 from tallybook.domain.metering.meter import Meter, UsageQuery
 from tallybook.domain.subscriptions.changes import Change
-from tallybook.domain.subscriptions.course import course_of
+from tallybook.domain.subscriptions.course import course_of, known_by
 from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.services.measure_charges import wanted_by
 from tallybook.services.ports import Records, Wiring
@@ -84,7 +82,7 @@ def _charges(facts: _Facts) -> dict[int, Charge]:
             line.number: charge_of(line, facts.plan, facts.subscription) for line in invoice.lines
         }
         return {number: charge for number, charge in found_again.items() if charge is not None}
-    known = msgspec.structs.replace(facts.subscription, change_count=invoice.reckoning.changes)
+    known = known_by(facts.subscription, invoice.reckoning.changes)
     ended = invoice.period if invoice.occasion is Occasion.PERIOD else None
     course = course_of(known, facts.changes)
     owed = charges_reckoned(course, facts.plans, invoice.reckoning, ended)

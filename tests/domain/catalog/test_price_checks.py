@@ -82,6 +82,27 @@ REFUSED = [
         "usage_in_advance",
         "usage is known afterwards",
     ),
+    (
+        [{**FEE, "interval": "year"}],
+        {},
+        "prices/0/interval",
+        "clock_in_arrears",
+        "what follows a clock of its own is paid in advance",
+    ),
+    (
+        [{**FEE, "interval_count": 2}],
+        {},
+        "prices/0/interval_count",
+        "count_without_interval",
+        "two of what",
+    ),
+    (
+        [{**FEE, "timing": "in_advance", "interval": "year", "interval_count": 0}],
+        {},
+        "prices/0/interval_count",
+        "interval_count_out_of_range",
+        "a period has a length",
+    ),
     ([{**FEE, "discount_pct": "101"}], {}, "prices/0/discount_pct", "discount_above_100", "pays"),
     (
         [{**FEE, "minimum": "5", "maximum": "4"}],
@@ -126,6 +147,7 @@ def test_refused(
         ({**FEE, "conversion": {"divide_by": "3", "rounding": "half_up"}}, "settled by rounding"),
         ({**FEE, "minimum": "4", "maximum": "4"}, "a minimum may be the maximum"),
         ({**FEE, "discount_pct": "100"}, "all of it"),
+        ({**FEE, "timing": "in_advance", "interval": "year"}, "a yearly fee, billed monthly"),
     ],
 )
 def test_accepted(price: dict[str, Any], why: str) -> None:

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 
 import msgspec
 
+from tallybook.domain.catalog.interval import Interval
 from tallybook.domain.catalog.price import Price
 from tallybook.domain.kernel.errors import Invalid, Refusal
 from tallybook.domain.kernel.identifiers import checked_key, derived_id
 from tallybook.domain.kernel.money import minor_digits
 
+__all__ = ["MOST_PRICES", "Interval", "PlanTerms", "PlanVersion", "publish", "terms_of"]
+
 MOST_PRICES = 500
 """Prices that one plan may have: each is a row of the invoice."""
-
-
-class Interval(StrEnum):
-    """How long a billing period is."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    QUARTER = "quarter"
-    HALF_YEAR = "half_year"
-    YEAR = "year"
 
 
 class PlanTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,6 +99,11 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                         field=f"prices/{index}/{field}",
                         mend="Add the dimension to the meter, or name one that it has.",
                     )
+
+    @property
+    def has_clocks(self) -> bool:
+        """Whether a fee is owed by a clock of its own."""
+        return any(price.interval is not None for price in self.prices)
 
     @property
     def meters(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from tallybook.domain.catalog.adjustments import Conversion, NegativeQuantity, check_limits
+from tallybook.domain.catalog.interval import Interval
 from tallybook.domain.catalog.models.bucketed import Bucketed
 from tallybook.domain.catalog.models.capacity import Capacity
 from tallybook.domain.catalog.models.composite import Composite
@@ -76,7 +77,8 @@ class Price(
     """What a plan charges for: a fee (no meter) or the usage of a meter.
 
     `key` is unique within the plan and stays the same over its versions. `match` keeps the usage
-    with these dimension values only. Usage is always charged in arrears.
+    with these dimension values only. Usage is always charged in arrears. A fee in advance with an
+    `interval` is owed by a clock of its own: once a year, say, while usage is billed monthly.
 
     Around the rule, in this order: `conversion` of the unit, `allowance` (units included a period),
     the rule, `discount_pct`, `maximum`, `minimum`.
@@ -88,6 +90,8 @@ class Price(
     meter: str | None = None
     match: dict[str, str] = {}
     timing: Timing = Timing.IN_ARREARS
+    interval: Interval | None = None
+    interval_count: int = 1
     conversion: Conversion | None = None
     allowance: Decimal = Decimal(0)
     discount_pct: Decimal = Decimal(0)
@@ -134,7 +138,34 @@ class Price(
                 mend="Send 0 to 100.",
             )
         check_limits(self.minimum, self.maximum)
+        self._check_clock()
         self._check_source()
+
+    def _check_clock(self) -> None:
+        """A clock of its own is for fees in advance."""
+        if self.interval is None:
+            if self.interval_count != 1:
+                raise Invalid(
+                    "count_without_interval",
+                    "interval_count counts intervals, and this price has none.",
+                    field="interval_count",
+                    mend="Send interval too, or leave interval_count out.",
+                )
+            return
+        if not 1 <= self.interval_count <= 100:
+            raise Invalid(
+                "interval_count_out_of_range",
+                f"A period of {self.interval_count} intervals cannot be billed.",
+                field="interval_count",
+                mend="Send 1 to 100.",
+            )
+        if self.meter is not None or self.timing is not Timing.IN_ADVANCE:
+            raise Invalid(
+                "clock_in_arrears",
+                "Only a fee in advance is owed by a clock of its own.",
+                field="interval",
+                mend="Leave interval out, or send timing in_advance and no meter.",
+            )
 
     def _check_source(self) -> None:
         """What only usage can have is refused of a fee, and the reverse."""

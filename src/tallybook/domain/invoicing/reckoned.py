@@ -7,7 +7,7 @@ charged by each price for the time that it was in force. Rules: docs/semantics/p
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -17,13 +17,16 @@ from tallybook.domain.catalog.price import Price, Timing
 from tallybook.domain.invoicing.charges import Charge
 from tallybook.domain.invoicing.invoice import Reckoning
 from tallybook.domain.kernel.instants import Span
+from tallybook.domain.subscriptions.calendar import Cycle, next_boundary
 from tallybook.domain.subscriptions.changes import Change, ToPlan
-from tallybook.domain.subscriptions.course import Course
+from tallybook.domain.subscriptions.course import Course, course_of, known_by
 from tallybook.domain.subscriptions.cycle import End, Open, Renew
 from tallybook.domain.subscriptions.proration import counted_in
 from tallybook.domain.subscriptions.reckoning import Part, Reckoned, reckon
 from tallybook.domain.subscriptions.subscription import Billed, Subscription
 from tallybook.domain.subscriptions.timeline import FOREVER, Terms, billed_timeline, cut
+
+_TICK = timedelta(microseconds=1)
 
 Plans = Mapping[str, PlanVersion]
 """Every plan version that a subscription is, was or will be to, by id."""
@@ -89,21 +92,25 @@ def _charges(
             for price in version.prices
             if price.key == key
         }
+        timings = {price.timing for price in prices.values() if price.meter is None}
         before = reckoning.before
-        ahead = Timing.IN_ADVANCE, before.advance_until, billed.advance_until
-        behind = Timing.IN_ARREARS, before.arrears_until, billed.arrears_until
-        for timing, since, until in (behind, ahead):
-            if any(price.meter is None and price.timing is timing for price in prices.values()):
-                then = Reckoned(since, before.changes)
-                for part in _fees(course, prices, timing, then, until):
-                    yield _charge(part)
+        if Timing.IN_ARREARS in timings:
+            then = Reckoned(before.arrears_until, before.changes)
+            yield from _fees(course, prices, Timing.IN_ARREARS, then, billed.arrears_until)
+        if Timing.IN_ADVANCE in timings:
+            known = course_of(known_by(course.subscription, before.changes), course.changes)
+            then = Reckoned(_ahead(known, prices, before.advance_until), before.changes)
+            until = _ahead(course, prices, billed.advance_until)
+            if reckoning.begun is None:
+                until = then.until
+            yield from _fees(course, prices, Timing.IN_ADVANCE, then, until)
         if ended is not None:
             yield from _usage(course, prices, ended)
 
 
 def _fees(
     course: Course, prices: Mapping[str, Price], timing: Timing, then: Reckoned, until: datetime
-) -> tuple[Part[OwedFee], ...]:
+) -> Iterator[Charge]:
     def owed(terms: Terms) -> OwedFee | None:
         price = prices.get(terms.plan_version_id)
         if price is None or price.meter is not None or price.timing is not timing:
@@ -111,7 +118,30 @@ def _fees(
         quantity = terms.quantity_of(price.key)
         return OwedFee(price, quantity) if quantity else None
 
-    return reckon(course.basis, course.changes, then, until=until, fee=owed)
+    def clock(terms: Terms) -> Cycle:
+        return _clock(prices.get(terms.plan_version_id), terms)
+
+    parts = reckon(course.basis, course.changes, then, until=until, fee=owed, clock=clock)
+    return map(_charge, parts)
+
+
+def _clock(price: Price | None, terms: Terms) -> Cycle:
+    """The periods that a fee is owed by: its own, counted from the same anchor, or the plan's."""
+    if price is None or price.interval is None:
+        return terms.cycle
+    return msgspec.structs.replace(terms.cycle, interval=price.interval, count=price.interval_count)
+
+
+def _ahead(course: Course, prices: Mapping[str, Price], until: datetime) -> datetime:
+    """Up to when a fee in advance is owed once the period that ends at `until` has begun.
+
+    By a clock of its own that is the end of its own period, most often long ahead.
+    """
+    terms = course.terms_at(until - _TICK)
+    price = None if terms is None else prices.get(terms.plan_version_id)
+    if terms is None or price is None or price.interval is None or not terms.is_charged:
+        return until
+    return next_boundary(_clock(price, terms), until - _TICK)
 
 
 def _charge(part: Part[OwedFee]) -> Charge:

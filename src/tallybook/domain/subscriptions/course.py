@@ -56,6 +56,11 @@ def course_of(subscription: Subscription, changes: Iterable[Change]) -> Course:
     return Course(subscription=subscription, changes=known, line=line)
 
 
+def known_by(subscription: Subscription, changes: int) -> Subscription:
+    """The subscription as far as its first so many changes say."""
+    return msgspec.structs.replace(subscription, change_count=changes)
+
+
 def basis_of(subscription: Subscription) -> Basis:
     """What was agreed at the start, before any change."""
     terms = Terms(

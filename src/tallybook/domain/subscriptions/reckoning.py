@@ -77,6 +77,10 @@ class _Stretch(msgspec.Struct, Generic[F], frozen=True):
     fee: F
 
 
+def _own_cycle(terms: Terms) -> Cycle:
+    return terms.cycle
+
+
 def reckon(
     basis: Basis,
     changes: Sequence[Change],
@@ -84,15 +88,15 @@ def reckon(
     *,
     until: datetime,
     fee: Callable[[Terms], F | None],
-    clock: Cycle | None = None,
+    clock: Callable[[Terms], Cycle] = _own_cycle,
 ) -> tuple[Part[F], ...]:
     """The parts of one fee that are owed, or given back, when it is billed up to `until`.
 
     `until` is the end of the period that begins, for a fee in advance; of the one that ended, for a
-    fee in arrears. Where it lies before the last bill's, what is beyond is given back.
-    `fee` says what the fee is under given terms; None where there is none. A fee that is not owed
-    by the subscription's periods has a `clock` of its own. Parts come in order of time, a credit
-    before the charge that replaces it.
+    fee in arrears. Where it lies before the last bill's, what is beyond is given back. `fee` says
+    what the fee is under given terms, None where there is none, and `clock` by which periods it is
+    owed: those of the subscription, or its own. Parts come in order of time, a credit before the
+    charge that replaces it.
     """
     then = [change for change in changes if change.number <= reckoned.number]
     before = _owed(basis, then, reckoned.until, fee, clock)
@@ -109,7 +113,7 @@ def _owed(
     changes: Sequence[Change],
     until: datetime,
     fee: Callable[[Terms], F | None],
-    clock: Cycle | None,
+    clock: Callable[[Terms], Cycle],
 ) -> list[_Stretch[F]]:
     """The stretches up to `until` in which the fee is owed; neighbours that are alike as one."""
     stretches: list[_Stretch[F]] = []
@@ -120,7 +124,7 @@ def _owed(
         owed = fee(segment.terms) if segment.terms.is_charged else None
         if owed is None:
             continue
-        stretch = _Stretch(segment.span, clock or segment.terms.cycle, owed)
+        stretch = _Stretch(segment.span, clock(segment.terms), owed)
         if stretches and _continues(stretches[-1], stretch):
             span = Span(stretches.pop().span.starts, stretch.span.ends)
             stretch = _Stretch(span, stretch.cycle, owed)
