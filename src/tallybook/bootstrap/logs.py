@@ -7,11 +7,14 @@ assets, and single successes at the busiest routes, are left out.
 
 from __future__ import annotations
 
+import io
+import itertools
 import logging
 import secrets
 import sys
 import time
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 from litestar.enums import ScopeType
@@ -39,7 +42,7 @@ def configure_logs(*, is_verbose: bool = False) -> None:
     structlog.configure(
         processors=[*shared, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast("TextIO", _Lenient(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -54,18 +57,36 @@ def configure_logs(*, is_verbose: bool = False) -> None:
     root.setLevel(logging.WARNING)
 
 
+class _Lenient(io.TextIOBase):
+    """A stream whose failures stop nothing: a full disk must not fail what is merely logged."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 class RequestLog:
     """Wraps the application: each request gets an id, an answer header with it, and a line."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._log = structlog.get_logger("tallybook.requests")
+        self._start = secrets.token_hex(5)
+        self._numbers = itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        request_id = secrets.token_hex(8)
+        request_id = f"{self._start}{next(self._numbers):06x}"  # a name, not a secret
         began = time.perf_counter()
         status = 0
 

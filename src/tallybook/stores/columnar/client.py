@@ -90,6 +90,20 @@ class Columnar:
         finally:
             os.close(file)
 
+    def failed_writes(self, client: Client) -> int:
+        """How many writes to files failed since this process began.
+
+        The embedded engine counts a write that failed, for want of space or by a fault of the disk,
+        and goes on as if it had not. A server reports it as an error of the statement.
+        """
+        if not self.is_embedded:
+            return 0
+        found = client.query(
+            "SELECT value FROM system.events "
+            "WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'"
+        ).result_rows
+        return int(found[0][0]) if found else 0
+
     def close(self) -> None:
         """Close every client that was opened."""
         for client in self._open:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -28,6 +29,7 @@ MAX_BLOCK_BYTES = 32 * 1024 * 1024
 MAX_WAITING_EVENTS = 200_000
 MAX_WAITING_BYTES = 256 * 1024 * 1024
 _LINGER_SECONDS = 0.003
+_IDLE_SECONDS = 15
 
 
 class EventTable(Protocol):
@@ -36,8 +38,14 @@ class EventTable(Protocol):
     def insert(self, rows: bytes) -> None:
         """Insert a block. After an exception it is unknown which of its rows are in."""
 
+    def check(self) -> None:
+        """Pass if all that was written is on disk, as far as can be told without reading it."""
+
     def settle(self) -> None:
-        """Wait until no insert that failed can still be at work."""
+        """Make sure that what the table shows is what there is, and will not change by itself."""
+
+    def count(self, position: int) -> int:
+        """How many events there are up to `position`."""
 
     def after(self, position: int) -> tuple[int, Hashes, Hashes]:
         """The highest position, and identities and contents of the events after `position`."""
@@ -53,6 +61,7 @@ class Committer:
         self._table = table
         self._index = index
         self.position = position
+        self._events = table.count(position)
         self._is_sure = True
         self._is_closing = False
         self._waiting: deque[Appending] = deque()
@@ -94,26 +103,31 @@ class Committer:
         self._thread.join()
 
     def _run(self) -> None:
-        while appendings := self._next():
+        while (appendings := self._next()) is not None:
             try:
                 self._commit(appendings)
             except BaseException as error:  # whatever it was, whoever waits gets an answer
                 self._is_sure = False
                 refusal = _refusal(error)
-                _log.exception("commit failed", code=refusal.code)
                 for appending in appendings:
                     if not appending.done.done():
                         appending.done.set_exception(refusal)
+                with suppress(Exception):  # where there is no room, there may be none for a log
+                    _log.exception("commit failed", code=refusal.code)
+                with suppress(Exception):  # else before the next block
+                    self._find_out()
 
-    def _next(self) -> list[Appending]:
-        """All that is waiting, up to a block's size; nothing once closed.
+    def _next(self) -> list[Appending] | None:
+        """All that is waiting, up to a block's size; nothing of a while, and None once closed.
 
         Where several were answered together, the same senders are likely to send again: waiting a
         moment for them makes one block of two.
         """
         with self._changed:
-            while not self._waiting and not self._is_closing:
-                self._changed.wait()
+            if not self._waiting and not self._is_closing:
+                self._changed.wait(_IDLE_SECONDS)
+            if not self._waiting:
+                return None if self._is_closing else []
             until = time.monotonic() + _LINGER_SECONDS
             while len(self._waiting) < self._expected and not self._is_closing:
                 if not self._changed.wait(max(0.0, until - time.monotonic())):
@@ -132,6 +146,9 @@ class Committer:
     def _commit(self, appendings: Sequence[Appending]) -> None:
         if not self._is_sure:
             self._find_out()
+        if not appendings:
+            self._table.check()  # merges go on when nothing is sent
+            return
         block = Block(appendings)
         decided = decide(block, self._index, self._table.kept)
         count = int(decided.accepted.sum())
@@ -144,13 +161,23 @@ class Committer:
                 raise
             self._index.add(block.identities[decided.accepted], block.contents[decided.accepted])
             self.position += count
+            self._events += count
         self._answer(block, decided)
 
     def _find_out(self) -> None:
         """Learn which rows of an insert that failed are in, and go on after them."""
         self._table.settle()
+        missing = self._events - self._table.count(self.position)
+        if missing:
+            raise Unavailable(
+                "events_missing",
+                f"The event store has lost {missing:,} events that were acknowledged.",
+                mend="Put its data back from a copy, then start the server again.",
+                retry_after_seconds=60,
+            )
         position, identities, contents = self._table.after(self.position)
         self._index.add(identities, contents)
+        self._events += len(identities)
         self.position = max(self.position, position)
         self._is_sure = True
 

@@ -46,6 +46,7 @@ class ClickHouseEvents:
             client.command(EVENTS)
         self._writer = columnar.own_client()
         self._insert_id = ""
+        self._failed_writes = columnar.failed_writes(self._writer)
 
     def insert(self, rows: bytes) -> None:
         """Insert a block. After an exception it is unknown which of its rows are in."""
@@ -55,17 +56,45 @@ class ClickHouseEvents:
         if not self._columnar.is_embedded:
             settings["query_id"] = self._insert_id = f"tallybook-{uuid.uuid4()}"
         self._columnar.insert(self._writer, _INTO, rows, settings)
+        self.check()
+
+    def check(self) -> None:
+        """Pass if the engine has written all that it says it has, by inserts and by merges."""
+        if self._columnar.failed_writes(self._writer) > self._failed_writes:
+            raise Unavailable(
+                "event_store_unwritable",
+                "The event store could not write to its disk.",
+                mend="See that the disk of its data is well and has space, then send them again.",
+                retry_after_seconds=5,
+            )
 
     def settle(self) -> None:
-        """Wait until no insert that failed can still be at work.
-
-        The embedded engine has ended a statement when it answers. A server may go on after the
-        connection is lost: it is told to stop, and asked until it has.
-        """
+        """Make sure that what the table shows is what there is, and will not change by itself."""
         if self._right is not None and not self._right.take():
             raise _not_ours()
-        if not self._insert_id:
-            return
+        if self._columnar.is_embedded:
+            self._load_anew()
+        elif self._insert_id:
+            self._end_insert()
+
+    def _load_anew(self) -> None:
+        """Let the engine look at every file of the table, if it may have failed to write one.
+
+        Loading, it compares the sizes of files with those that it meant to write. A part that is
+        broken is put aside, and those that a broken merge replaced are taken up again.
+        """
+        failed = self._columnar.failed_writes(self._writer)
+        if failed > self._failed_writes:
+            self._writer.command("DETACH TABLE IF EXISTS events SYNC")
+        self._writer.command("ATTACH TABLE IF NOT EXISTS events")
+        self._failed_writes = failed
+
+    def _end_insert(self) -> None:
+        """Wait until no insert that failed can still be at work.
+
+        A server may go on with one after the connection is lost: it is told to stop, and asked
+        until it has.
+        """
         give_up_at = time.monotonic() + _PATIENCE_SECONDS
         which = {"id": self._insert_id}
         while True:
@@ -103,6 +132,15 @@ class ClickHouseEvents:
                     rest = portion[pairs.nbytes :]
                     yield pairs["identity"], pairs["content"]
             assert not rest, "every event has both hashes"
+
+    def count(self, position: int) -> int:
+        """How many events there are up to `position`."""
+        with self._columnar.client() as client:
+            counted: int = client.query(
+                "SELECT count() FROM events WHERE position <= {position:UInt64}",
+                parameters={"position": position},
+            ).result_rows[0][0]
+            return counted
 
     def after(self, position: int) -> tuple[int, Hashes, Hashes]:
         """The highest position, and identities and contents of the events after `position`."""

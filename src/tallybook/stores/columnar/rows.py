@@ -23,7 +23,8 @@ class Scope:
     """Whose events are counted, over which time, up to which position, and how they are split.
 
     `asked` gives customers spans of their own; else `span` is that of all `customers` (None: of
-    every customer). `boundaries` cut a common span into windows.
+    every customer, or of those after the first key of `between` and up to its second).
+    `boundaries` cut a common span into windows.
     """
 
     organization_id: str
@@ -31,6 +32,7 @@ class Scope:
     span: Span
     as_of: int
     customers: Sequence[str] | None = None
+    between: tuple[str, str] | None = None
     asked: Sequence[tuple[str, Span]] = ()
     boundaries: Sequence[datetime] = ()
     group_by: Sequence[str] = ()
@@ -95,6 +97,9 @@ class Rows:
             found.append(f"occurred_at >= {bind.instant(span.starts)}")
         if scope.customers is not None:
             found.append(self._is_one_of(scope.customers))
+        if scope.between is not None:
+            found.append(f"customer > {bind.text(scope.between[0])}")
+            found.append(f"customer <= {bind.text(scope.between[1])}")
         if scope.asked:
             # The join alone would read every customer's events; neighbours lie close together.
             asked = [customer for customer, _ in scope.asked]

@@ -26,6 +26,7 @@ SETTINGS
     fsync_after_insert = 1,
     fsync_part_directory = 1,
     min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 60,
     parts_to_delay_insert = 2000,
     parts_to_throw_insert = 5000,
     auto_statistics_types = '',
@@ -39,9 +40,10 @@ SETTINGS
 `position` is its place in the log. `identity` and `content` are 64-bit hashes, of what makes it
 unique and of all that was sent. Properties keep each value's text, so that numbers stay exact.
 
-The engine deletes the parts that a merge replaced at once, so a merge is synced as an insert is:
-else power lost after it would take acknowledged events along. The last five settings leave out
-files and statistics that nothing here reads: each is one more file to sync with every insert.
+A merge is synced as an insert is, and the parts that it replaced stay for a minute: else power
+lost, or a disk that fails under the merge, would take acknowledged events along. The last five
+settings leave out files and statistics that nothing here reads: each is one more file to sync with
+every insert.
 """
 
 TABLES = (EVENTS,)

@@ -73,7 +73,8 @@ class ColumnarUsage:
         where = [*rows.conditions(span=query.span), f"customer > {rows.parameters.text(after)}"]
         columns = self._columns(
             f"SELECT customer FROM events WHERE {' AND '.join(where)} GROUP BY customer "
-            f"ORDER BY customer LIMIT {rows.parameters.whole(limit)}",
+            f"ORDER BY customer LIMIT {rows.parameters.whole(limit)} "
+            "SETTINGS optimize_aggregation_in_order = 1",
             rows,
         )
         return list(columns[0]) if columns else []
@@ -165,6 +166,7 @@ def _scope(organization_id: str, meter: Meter, query: UsageQuery) -> Scope:
         span=query.span,
         as_of=query.as_of,
         customers=query.customers,
+        between=query.between,
         boundaries=boundaries,
         group_by=query.group_by,
         match=query.match,
