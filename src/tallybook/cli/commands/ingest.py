@@ -30,6 +30,8 @@ Wherever a column is named, [cyan]=text[/] stands for that text in every row.
 --time timestamp --time-format millis --time-base 2026-03-01T00:00:00Z --property tokens=n[/]
 
 [cyan]tallybook ingest costs.csv --mapping costs.toml --where "LineItemType=Usage" --dry-run[/]
+
+[cyan]tallybook ingest access.log.gz --format access-log --customer =acme[/]
 """
 
 _PROBLEMS = (
@@ -41,7 +43,9 @@ _PROBLEMS = (
 )
 
 
-File = Annotated[Path, typer.Argument(help="CSV, NDJSON or Parquet; gzip is unpacked.")]
+File = Annotated[
+    Path, typer.Argument(help="CSV, NDJSON, Parquet, an access log or NEM; gzip is unpacked.")
+]
 Type = Annotated[str, typer.Option("--type", help="What happened: a column, or =text.")]
 Customer = Annotated[str, typer.Option(help="The customer's key: a column, or =text.")]
 Time = Annotated[str, typer.Option(help="When: a column.")]
@@ -57,6 +61,9 @@ Identity = Annotated[
 Properties = Annotated[
     list[str] | None,
     typer.Option("--property", "-p", help="NAME=COLUMN; all other columns without any."),
+]
+Also = Annotated[
+    list[str] | None, typer.Option(help="A column to keep beside the format's own properties.")
 ]
 Where = Annotated[
     list[str] | None, typer.Option(help="Only rows with COLUMN=TEXT, or COLUMN!=TEXT.")
@@ -90,6 +97,7 @@ def ingest(
     timezone: Timezone = "",
     id_: Identity = None,
     property_: Properties = None,
+    also: Also = None,
     where: Where = None,
     actor: Actor = "",
     source: EventSource = "",
@@ -114,7 +122,7 @@ def ingest(
         "time": _given({
             "column": time, "format": time_format, "base": time_base, "timezone": timezone,
         }),
-        "properties": _pairs(property_), "where": where,
+        "properties": _pairs(property_), "also": also, "where": where,
         "format": format_, "delimiter": delimiter, "encoding": encoding,
     }  # fmt: skip
     with explained():
@@ -155,6 +163,7 @@ def _where(api: Api) -> str:
 def show_report(report: Report) -> None:
     """What became of every row of a file."""
     counts = {
+        "files": report.files if report.files > 1 else 0,
         "rows read": report.rows,
         "accepted": report.verdicts.get("accepted", 0),
         "duplicate": report.verdicts.get("duplicate", 0),
@@ -175,7 +184,9 @@ def show_report(report: Report) -> None:
     if report.problems:
         screen().print("[bold red]These did not count[/], the first of them:")
         first = sorted(report.problems[:PROBLEMS_SHOWN], key=lambda problem: problem.row)
-        show(msgspec.to_builtins(first), _PROBLEMS, as_json=False)
+        is_archive = any(problem.file for problem in first)
+        columns = (Column("file", "file"), *_PROBLEMS) if is_archive else _PROBLEMS
+        show(msgspec.to_builtins(first), columns, as_json=False)
 
 
 @contextmanager

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from tallybook.cli.files import access_log, nem
 from tallybook.cli.files.delimited import read_delimited
 from tallybook.cli.files.json_lines import read_json_lines
 from tallybook.cli.files.parquet import read_parquet
 from tallybook.cli.files.rows import Reader, Reading, ReadOptions, unreadable
+from tallybook.domain.kernel.errors import Invalid
 
 
 class Format(NamedTuple):
-    """A format by the endings of its files' names, without `.gz`."""
+    """A format by the endings of its files' names, without `.gz`.
+
+    `defaults` is the mapping of a format whose columns are known, as it would be written in TOML.
+    """
 
     reader: Reader
-    suffixes: tuple[str, ...]
+    suffixes: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = {}
 
 
 FORMATS = {
     "csv": Format(read_delimited, (".csv", ".tsv", ".txt")),
     "ndjson": Format(read_json_lines, (".ndjson", ".jsonl", ".jsonlines", ".json")),
     "parquet": Format(read_parquet, (".parquet", ".pq")),
+    "access-log": Format(access_log.read_access_log, defaults=access_log.DEFAULTS),
+    "nem": Format(nem.read_nem, defaults=nem.DEFAULTS),
 }
 
 
@@ -30,7 +39,20 @@ def open_file(
     path: Path, format_name: str, options: ReadOptions
 ) -> AbstractContextManager[Reading]:
     """Open a usage file by its format, or, with `format_name` "", by its name's ending."""
-    return FORMATS[format_name or format_of(path)].reader(path, options)
+    known = FORMATS[checked_format(format_name) or format_of(path)]
+    return known.reader(path, options)
+
+
+def checked_format(name: str) -> str:
+    """`name` if it is a format's, or ""; refused if not."""
+    if not name or name in FORMATS:
+        return name
+    raise Invalid(
+        "unknown_format",
+        f"No format is called {name[:40]!r}.",
+        field="format",
+        mend=f"Use {', '.join(FORMATS)}.",
+    )
 
 
 def format_of(path: Path) -> str:

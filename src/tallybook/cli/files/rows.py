@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -22,12 +22,17 @@ _WORDS = {None: "", False: "false", True: "true"}
 class Row(NamedTuple):
     """One row of a file. `number` counts from 1; a header is not counted.
 
+    Where a line holds several rows, or none, `line` is where this one is, and `file` the name of
+    its file within an archive. They are what a report names.
+
     A cell is text, a `msgspec.Raw` of JSON, a number, a time, a truth value or None: whatever the
     format holds, without a number ever passing through a float that was not one in the file.
     """
 
     number: int
     cells: Cells
+    line: int = 0
+    file: str = ""
 
 
 class Broken(NamedTuple):
@@ -36,6 +41,9 @@ class Broken(NamedTuple):
     number: int
     reason: str
     mend: str
+    field: str = ""
+    line: int = 0
+    file: str = ""
 
 
 class Reading(Protocol):
@@ -51,11 +59,23 @@ class Reading(Protocol):
         """How far reading is, and how far it goes, in one unit (bytes on disk, or rows)."""
 
 
+@runtime_checkable
+class ReadingOfFiles(Reading, Protocol):
+    """A reading that walks through an archive. `files` counts those opened so far."""
+
+    @property
+    def files(self) -> int: ...
+
+
 class ReadOptions(NamedTuple):
-    """What a person may say of a file. An empty `delimiter` is found out from the header."""
+    """What a person may say of a file. An empty `delimiter` is found out from the header.
+
+    `client_key` gives the key by which a format that holds addresses of people hides them.
+    """
 
     delimiter: str = ""
     encoding: str = "utf-8-sig"
+    client_key: Callable[[], bytes] = bytes
 
 
 class Reader(Protocol):

@@ -15,8 +15,16 @@ import httpx
 import msgspec
 
 from tallybook.cli.files.formats import open_file
-from tallybook.cli.files.rows import Broken, Reading, ReadOptions, Row, text_of
+from tallybook.cli.files.rows import (
+    Broken,
+    Reading,
+    ReadingOfFiles,
+    ReadOptions,
+    Row,
+    text_of,
+)
 from tallybook.cli.importing.checkpoint import Checkpoint, content_hash
+from tallybook.cli.importing.client_key import client_key
 from tallybook.cli.importing.events import EventMaker
 from tallybook.cli.importing.mapping import FileMapping
 from tallybook.cli.importing.sending import Answered, Batch, Problem, send, send_all
@@ -30,6 +38,7 @@ class Report(msgspec.Struct):
 
     `rows` were read; of them `skipped` did not meet the conditions, `resumed` were answered for by
     an earlier run, `unreadable` could not be made events; the rest were sent and are in `verdicts`.
+    `files` is how many files there were in an archive.
     """
 
     file: str
@@ -39,6 +48,7 @@ class Report(msgspec.Struct):
     unreadable: int = 0
     verdicts: dict[str, int] = msgspec.field(default_factory=dict)
     problems: list[Problem] = msgspec.field(default_factory=list)
+    files: int = 0
     elapsed_seconds: float = 0.0
 
     @property
@@ -86,6 +96,8 @@ class Import:
             except BaseException:
                 checkpoint.save()
                 raise
+            if isinstance(reading, ReadingOfFiles):
+                self.report.files = reading.files
         checkpoint.forget()
         self.report.elapsed_seconds = round(time.monotonic() - started, 3)
         return self.report
@@ -99,7 +111,7 @@ class Import:
             return list(islice((one for one in made if one is not None), count))
 
     def _open(self) -> AbstractContextManager[Reading]:
-        options = ReadOptions(self.mapping.delimiter, self.mapping.encoding)
+        options = ReadOptions(self.mapping.delimiter, self.mapping.encoding, client_key)
         return open_file(self.path, self.mapping.format, options)
 
     def _maker(self, reading: Reading, content: str) -> EventMaker:
@@ -123,6 +135,7 @@ class Import:
         report = self.report
         events: list[dict[str, Any]] = []
         numbers: list[int] = []
+        files: list[str] = []
         last_row = 0
         for row in reading.rows():
             last_row = row.number
@@ -138,12 +151,13 @@ class Import:
                     self._note(problem)
                 case event:
                     events.append(event)
-                    numbers.append(row.number)
+                    numbers.append(row.line or row.number)
+                    files.append(row.file)
             if len(events) == self.batch_size:
-                yield Batch(events, numbers, last_row)
-                events, numbers = [], []
+                yield Batch(events, numbers, last_row, files=files)
+                events, numbers, files = [], [], []
         if events:
-            yield Batch(events, numbers, last_row)
+            yield Batch(events, numbers, last_row, files=files)
 
     def _account(self, answered: Answered) -> None:
         self.report.verdicts = dict(Counter(self.report.verdicts) + Counter(answered.counts))
@@ -158,8 +172,9 @@ class Import:
 
 def _made(maker: EventMaker, row: Row | Broken) -> dict[str, Any] | Problem | None:
     """The row's event; or why there is none; or None for a row that is not wanted."""
+    number = row.line or row.number
     if isinstance(row, Broken):
-        return Problem(row.number, "unreadable", "", row.reason, row.mend)
+        return Problem(number, "unreadable", row.field, row.reason, row.mend, file=row.file)
     if not maker.keeps(row):
         return None
     try:
@@ -167,7 +182,7 @@ def _made(maker: EventMaker, row: Row | Broken) -> dict[str, Any] | Problem | No
     except Refusal as refusal:
         cells = {name: text_of(cell) for name, cell in row.cells.items()}
         return Problem(
-            row.number, "unreadable", refusal.field, refusal.message, refusal.mend, cells
+            number, "unreadable", refusal.field, refusal.message, refusal.mend, cells, row.file
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from tallybook.cli.files.formats import FORMATS, checked_format
 from tallybook.cli.files.rows import Cells, cell_at, text_of
 from tallybook.domain.kernel.errors import Invalid
 
@@ -78,6 +79,8 @@ def read_mapping(path: Path | None, options: Mapping[str, Any]) -> FileMapping:
     """The mapping of a TOML file, with each option given taking the place of its entry.
 
     In TOML, `time` and `id` may be a single text, and `where` a list of texts `column=text`.
+    A format whose columns are known has a mapping of its own; what is given goes before it. `also`
+    names columns to keep beside its properties.
     """
     entries: dict[str, Any] = _toml(path) if path else {}
     if isinstance(entries.get("time"), str):
@@ -93,6 +96,7 @@ def read_mapping(path: Path | None, options: Mapping[str, Any]) -> FileMapping:
             entries["where"] = [_condition(text) for text in value]
         else:
             entries[name] = value
+    _fill(entries)
     for name in ("type", "customer", "time", "id"):
         if not entries.get(name):
             raise Invalid(
@@ -105,6 +109,18 @@ def read_mapping(path: Path | None, options: Mapping[str, Any]) -> FileMapping:
         return msgspec.convert(entries, FileMapping)
     except msgspec.ValidationError as error:
         raise Invalid("malformed_mapping", str(error), mend="See `tallybook ingest -h`.") from None
+
+
+def _fill(entries: dict[str, Any]) -> None:
+    """Complete a mapping by that of its format."""
+    defaults = FORMATS[checked_format(entries.get("format", "")) or "csv"].defaults
+    for name, value in defaults.items():
+        entries.setdefault(name, value)
+    if "time" in defaults:
+        entries["time"] = defaults["time"] | entries["time"]
+    also = entries.pop("also", ())
+    if entries.get("properties") is not None:
+        entries["properties"] = entries["properties"] | {column: column for column in also}
 
 
 def _toml(path: Path) -> dict[str, Any]:

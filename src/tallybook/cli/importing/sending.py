@@ -25,6 +25,8 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 class Batch(msgspec.Struct, frozen=True):
     """Events to be sent in one request. `rows` are their numbers in the file.
 
+    `files` are the names of their files in an archive, if that is what is read.
+
     `last_row` is the last row read when the batch was filled: once this and every batch before it
     are answered, the file is done up to there. `body` is NDJSON, made when it is needed.
     """
@@ -33,10 +35,14 @@ class Batch(msgspec.Struct, frozen=True):
     rows: Sequence[int]
     last_row: int
     body: bytes = b""
+    files: Sequence[str] = ()
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why an event was not counted: the row, the verdict, and what the server said."""
+    """Why an event was not counted: the row, the verdict, and what the server said.
+
+    `row` is the line's number, in a format of lines, and `file` its file's name, in an archive.
+    """
 
     row: int
     verdict: str
@@ -44,6 +50,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     mend: str = ""
     event: Any = None
+    file: str = ""
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -98,16 +105,18 @@ def send(client: httpx.Client, batch: Batch) -> Answered:
                 refusal.message,
                 refusal.mend,
                 batch.events[0],
+                batch.files[0] if batch.files else "",
             )
             return Answered(batch, {"rejected": 1}, (problem,))
     half = len(batch.events) // 2
-    parts = [
-        send(client, Batch(batch.events[part], batch.rows[part], batch.last_row))
-        for part in (slice(half), slice(half, None))
-    ]
+    parts = [send(client, _part(batch, part)) for part in (slice(half), slice(half, None))]
     verdicts = {verdict for part in parts for verdict in part.counts}
     counts = {name: sum(part.counts.get(name, 0) for part in parts) for name in verdicts}
     return Answered(batch, counts, tuple(p for part in parts for p in part.problems))
+
+
+def _part(batch: Batch, part: slice) -> Batch:
+    return Batch(batch.events[part], batch.rows[part], batch.last_row, files=batch.files[part])
 
 
 def _post(client: httpx.Client, body: bytes) -> Any:
@@ -146,6 +155,7 @@ def _answered(batch: Batch, answer: Any) -> Answered:
             one.get("reason", ""),
             one.get("mend", ""),
             batch.events[one["index"]] if batch.events else None,
+            batch.files[one["index"]] if batch.files else "",
         )
         for one in answer["results"]
         if one["verdict"] in ("rejected", "conflict")
