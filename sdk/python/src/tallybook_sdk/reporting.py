@@ -15,6 +15,7 @@ log = logging.getLogger("tallybook_sdk")
 OnError = Callable[[Problem], None]
 
 DROPS_TOLD_EVERY_SECONDS = 1.0
+LOGGED_EVERY_SECONDS = 1.0
 AWAY_TOLD_EVERY_SECONDS = 60.0
 
 
@@ -45,6 +46,7 @@ class Reporter:
         self.last_trouble = ""
         self._counts = Counts()
         self._lock = threading.Lock()
+        self._logged: dict[Kind, tuple[float, int]] = {}
         self._untold_drops = 0
         self._drops_told_at = float("-inf")
         self._away_told_at = float("-inf")
@@ -61,20 +63,32 @@ class Reporter:
                 setattr(self._counts, name, getattr(self._counts, name) + number)
 
     def tell(self, problem: Problem) -> None:
-        """Log a problem, without what the events say, and call back."""
-        log.error(
-            "%s: %d event(s): %s%s",
-            problem.kind.value,
-            problem.count,
-            problem.reason,
-            f" ({problem.field})" if problem.field else "",
-        )
+        """Log a problem, without what the events say, and call back.
+
+        Every problem is called back; of one kind, one a second is logged, with how many there were.
+        """
+        events = self._to_be_logged(problem)
+        if events:
+            field = f" ({problem.field})" if problem.field else ""
+            log.error("%s: %d event(s): %s%s", problem.kind.value, events, problem.reason, field)
         if self.on_error is None:
             return
         try:
             self.on_error(problem)
         except Exception:
             log.exception("on_error itself failed")
+
+    def _to_be_logged(self, problem: Problem) -> int:
+        """For how many events a problem is logged now, those not logged before included."""
+        now = time.monotonic()
+        with self._lock:
+            logged_at, unlogged = self._logged.get(problem.kind, (float("-inf"), 0))
+            unlogged += max(problem.count, 1)
+            if now - logged_at < LOGGED_EVERY_SECONDS:
+                self._logged[problem.kind] = (logged_at, unlogged)
+                return 0
+            self._logged[problem.kind] = (now, 0)
+            return unlogged
 
     def drop(self, reason: str) -> None:
         """Count an event that there was no room for; told at once, then once a second."""

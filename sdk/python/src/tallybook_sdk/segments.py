@@ -75,14 +75,12 @@ def _frame_at(whole: bytes, place: int) -> bytes | None:
 
 
 def _next_frame(whole: bytes, place: int) -> int:
-    """Where the next whole frame begins, or -1. An event never begins with `#`."""
-    while True:
-        place = whole.find(b"\n#", place - 1) + 1
-        if place == 0:
-            return -1
+    """Where the next whole frame begins, or -1. Its checksum tells it from any other `#`."""
+    while (place := whole.find(b"#", place)) >= 0:
         if _frame_at(whole, place) is not None:
             return place
         place += 1
+    return -1
 
 
 def write_fully(descriptor: int, content: bytes) -> None:
