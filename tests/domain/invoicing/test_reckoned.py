@@ -1,0 +1,162 @@
+"""Bills of changed subscriptions, boundary by boundary: docs/semantics/proration.md."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from contracts import day, fee, plan, price, subscription
+from tallybook.domain.catalog.plan import Interval
+from tallybook.domain.catalog.price import Timing
+from tallybook.domain.invoicing.charges import Charge
+from tallybook.domain.invoicing.reckoned import billed_after, charges_reckoned, reckoning_of
+from tallybook.domain.kernel.errors import Refusal
+from tallybook.domain.kernel.instants import Span
+from tallybook.domain.subscriptions.changes import Proration
+from tallybook.domain.subscriptions.changing import (
+    ChangeOrder,
+    decide_change,
+    effective_at,
+    undo,
+)
+from tallybook.domain.subscriptions.course import Course, after, course_of, decide_course
+from tallybook.domain.subscriptions.cycle import NotDue, Open
+from tallybook.domain.subscriptions.proration import Counting
+from tallybook.domain.subscriptions.reckoning import Side
+from tallybook.domain.subscriptions.subscription import Status
+from tallybook.domain.subscriptions.timeline import billed_timeline, terms_at
+
+SEATS = price("seats", "per_unit", unit_amount=5)
+CALLS = price("calls", "per_unit", meter="calls", unit_amount=1)
+YEAR = msgspec.structs.replace(fee("year", "365", "in_advance"), interval=Interval.YEAR)
+BASIC = plan(fee("base", "10", "in_advance"), SEATS, YEAR, CALLS)
+PRO = msgspec.structs.replace(
+    BASIC, id="plan_2", plan_key="max", prices=(fee("base", "20", "in_advance"), SEATS, CALLS)
+)
+WEEKLY = msgspec.structs.replace(PRO, id="plan_3", plan_key="weekly", interval=Interval.WEEK)
+PLANS = {version.id: version for version in (BASIC, PRO, WEEKLY)}
+BY_KEY = {version.plan_key: version for version in PLANS.values()}
+
+WHATS: list[dict[str, Any]] = [
+    {"kind": "plan", "plan": "pro"},
+    {"kind": "plan", "plan": "max"},
+    {"kind": "plan", "plan": "weekly"},
+    {"kind": "set_quantity", "price_key": "seats", "quantity": 3},
+    {"kind": "add_quantity", "price_key": "seats", "quantity": 1},
+    {"kind": "pause"},
+    {"kind": "resume"},
+    {"kind": "end"},
+    {"kind": "reactivate"},
+]
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.integers(0, 120),
+            st.sampled_from(WHATS),
+            st.sampled_from(Proration),
+            st.integers(-40, 40).map(lambda days: days if abs(days) > 15 else 0),
+        ),
+        st.tuples(st.integers(0, 120), st.integers(1, 6), st.none(), st.none()),
+    ),
+    max_size=8,
+)
+Steps = list[tuple[int, Any, Any, Any]]
+
+
+def close(course: Course, now: datetime, billed: list[Charge]) -> Course:
+    """Close what is due by `now`, keeping what is charged and given back."""
+    while course.subscription.status is not Status.ENDED:
+        decision = decide_course(course, now=now)
+        if isinstance(decision, NotDue):
+            break
+        ended = None if isinstance(decision, Open) else course.subscription.period
+        reckoning = reckoning_of(course, decision)
+        billed += charges_reckoned(course, PLANS, reckoning, ended)
+        moved = after(course, decision, billed_after(course, reckoning, ended))
+        course = msgspec.structs.replace(course, subscription=moved)
+    return course
+
+
+def played(steps: Steps, counting: Counting = Counting.BY_SECOND) -> tuple[Course, list[Charge]]:
+    """Half a year with these changes, each as long as it is not refused, and all its bills."""
+    begun = subscription(status=Status.SCHEDULED)
+    course = course_of(msgspec.structs.replace(begun, counting=counting), ())
+    billed: list[Charge] = []
+    for days, what, proration, offset in sorted(steps, key=lambda step: step[0]):
+        now = day(1) + timedelta(days=days, hours=days % 24)
+        course = close(course, now, billed)
+        try:
+            if proration is None:
+                course = undo(course, what, now=now)
+                continue
+            said = {"what": what, "proration": proration}
+            order = msgspec.convert(said, ChangeOrder)
+            if offset:
+                at = now + timedelta(days=offset)
+                order = msgspec.structs.replace(order, effective_at=at)
+            at = effective_at(course, order, now=now)
+            to = BY_KEY.get(what.get("plan", ""))
+            course = decide_change(course, order, at=at, now=now, plans=PLANS, to=to)
+        except Refusal:
+            continue
+    return close(course, day(7, 3), billed), billed
+
+
+@given(STEPS, st.lists(st.integers(0, 170 * 24), min_size=1, max_size=12))
+@example([(9, WHATS[7], Proration.NONE, 0), (12, WHATS[8], Proration.PRORATED, 0)], [24 * 15])
+@example([(9, WHATS[7], Proration.FULL, 0), (12, WHATS[8], Proration.PRORATED, 0)], [24 * 15])
+@example([(40, WHATS[2], Proration.PRORATED, 0), (60, 1, None, None)], [24 * 50, 24 * 80])
+def test_every_second_of_every_fee_is_charged_once(steps: Steps, hours: list[int]) -> None:
+    """Whatever was changed, backdated, undone and billed between: in advance, in arrears, yearly.
+
+    At an instant that is billed, what was charged less what was given back is what is owed there.
+    """
+    course, billed = played(steps)
+    line = billed_timeline(course.basis.starts_at, course.basis.terms, course.changes)
+    for hour in hours:
+        at = day(1) + timedelta(hours=hour)
+        terms = terms_at(line, at)
+        for key in ("base", "seats", "year"):
+            charged: Counter[tuple[Decimal, str]] = Counter()
+            for charge in billed:
+                if charge.price.key == key and at in charge.service_period:
+                    told = charge.quantity, str(charge.price.rule)
+                    charged[told] += 1 if charge.side is Side.CHARGE else -1
+            owed: dict[tuple[Decimal, str], int] = {}
+            if terms is not None and terms.is_charged:
+                version = PLANS[terms.plan_version_id]
+                of = next((one for one in version.prices if one.key == key), None)
+                if of is not None and terms.quantity_of(key):
+                    owed = {(terms.quantity_of(key), str(of.rule)): 1}
+            is_billed = (
+                course.billed.arrears_until if key == "seats" else course.billed.advance_until
+            )
+            if at < is_billed:
+                assert {one: times for one, times in charged.items() if times} == owed, key
+
+
+@given(STEPS)
+def test_usage_is_charged_once_wherever_it_runs(steps: Steps) -> None:
+    """The spans of a usage price never overlap, and cover the closed periods of its time."""
+    _, billed = played(steps)
+    spans = sorted(charge.service_period for charge in billed if charge.price.key == "calls")
+    for one, other in pairwise(spans):
+        assert one.ends <= other.starts
+
+
+def test_nothing_changed_bills_as_a_plain_subscription_does() -> None:
+    _, billed = played([])
+    assert {charge.price.key for charge in billed} == {"base", "seats", "year", "calls"}
+    months = [charge.service_period for charge in billed if charge.price.key == "base"]
+    assert months[:2] == [Span(day(1), day(2)), Span(day(2), day(3))]
+    assert len(months) == 7
+    years = [charge.service_period for charge in billed if charge.price.key == "year"]
+    assert years == [Span(day(1), day(1, year=2027))]
+    assert YEAR.timing is Timing.IN_ADVANCE
