@@ -221,6 +221,9 @@ def test_a_span_and_its_windows(store: Store, case: Case) -> None:
     assert told(usage, case.group_by) == expected(meter, kept, spans, case.group_by)
     order = [(u.customer, *(u.dimensions[d] for d in case.group_by), u.span) for u in usage]
     assert order == sorted(order), "by customer, dimensions, window"
+    listed = store.usage.customers(ORGANIZATION, meter, query, after="", limit=9)
+    assert {row.customer for row in usage} <= set(listed), "who is answered can be paged to"
+    assert listed == sorted(set(listed))
 
 
 @dataclass(frozen=True)

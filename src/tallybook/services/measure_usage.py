@@ -72,13 +72,16 @@ def measure_usage(
     meter, query = _read(wiring, organization_id, question)
     windows = _windows(query)
     next_ = ""
-    if query.customers is None:
+    customers = query.customers
+    if customers is None:
         found = wiring.usage.customers(organization_id, meter, query, after=after, limit=limit + 1)
-        next_ = found[limit - 1] if found[limit:] else ""
-        query = msgspec.structs.replace(query, customers=tuple(found[:limit]))
-    assert query.customers is not None
-    _check_size(query.customers, windows)
-    usage = wiring.usage.measure(organization_id, meter, query)
+        customers = tuple(found[:limit])
+        if found[limit:]:
+            next_ = customers[-1]
+        if customers and (after or next_):
+            query = msgspec.structs.replace(query, between=(after, customers[-1]))
+    _check_size(customers, windows)
+    usage = wiring.usage.measure(organization_id, meter, query) if customers else []
     if question.fills:
         named = () if question.group_by else question.customers or ()
         usage = filled(usage, windows, customers=named, as_of=query.as_of)

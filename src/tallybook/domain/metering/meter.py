@@ -87,13 +87,15 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
 class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which usage of one meter is asked for.
 
-    `customers` None means all. `window` is a size (`minute`, `hour`, `day`, `week`, `month`) cut
+    `customers` None means all, or those after the first key of `between` and up to its second.
+    `window` is a size (`minute`, `hour`, `day`, `week`, `month`) cut
     in `timezone`, or None for one figure. `match` keeps only events with these dimension values.
     """
 
     span: Span
     as_of: int
     customers: tuple[str, ...] | None = None
+    between: tuple[str, str] | None = None
     window: str | None = None
     timezone: str = "UTC"
     group_by: tuple[str, ...] = ()

@@ -70,7 +70,8 @@ class ColumnarUsage:
     ) -> list[str]:
         """Customers with events that may count, in key order, those after `after`."""
         rows = Rows(_scope(organization_id, meter, query))
-        where = [*rows.conditions(span=query.span), f"customer > {rows.parameters.text(after)}"]
+        where = _reached(_plan(rows), rows)
+        where.append(f"customer > {rows.parameters.text(after)}")
         columns = self._columns(
             f"SELECT customer FROM events WHERE {' AND '.join(where)} GROUP BY customer "
             f"ORDER BY customer LIMIT {rows.parameters.whole(limit)} "
@@ -91,12 +92,11 @@ class ColumnarUsage:
         """The very events that were counted, by time and position; and where to go on, or ""."""
         rows = Rows(_scope(organization_id, meter, query))
         plan = _plan(rows)
+        where = _reached(plan, rows)
         if plan.positions:
             counted = f"SELECT arrayJoin({plan.positions}) FROM ({plan.source})"
-            reach = Span(query.span.starts, query.span.ends + MICROSECOND)
-            where = [*rows.conditions(span=reach, looks_back=True), f"position IN ({counted})"]
+            where.append(f"position IN ({counted})")
         else:
-            where = rows.conditions(span=query.span, looks_back=plan.looks_back)
             where += rows.readable(rows.values())
         if after:
             where.append(_is_after(after, rows))
@@ -176,6 +176,15 @@ def _scope(organization_id: str, meter: Meter, query: UsageQuery) -> Scope:
 def _plan(rows: Rows) -> Plan:
     aggregation = rows.scope.meter.aggregation
     return PLANS[type(aggregation)](aggregation, rows)
+
+
+def _reached(plan: Plan, rows: Rows) -> list[str]:
+    """What an event must be to be behind a figure: in the span or, looking back, before it."""
+    span = rows.scope.span
+    if plan.positions:
+        # A reading that closes the span is taken at its very end.
+        span = Span(span.starts, span.ends + MICROSECOND)
+    return rows.conditions(span=span, looks_back=plan.looks_back or bool(plan.positions))
 
 
 def _usage(columns: Sequence[Sequence[Any]], rows: Rows) -> Iterator[Usage]:
