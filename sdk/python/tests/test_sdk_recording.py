@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tallybook_sdk import UnsendableError, new_id
 from tallybook_sdk.identity import start_anew
-from tallybook_sdk.recording import Event, aware, exact, name, write_line
+from tallybook_sdk.recording import Event, aware, exact, name, named, write_line
 
 NOW = datetime(2026, 3, 1, 12, 30, 0, 123456, tzinfo=UTC)
 
@@ -36,6 +36,10 @@ class Tier(Enum):
 
 class Text(str):
     __slots__ = ()
+
+
+class Stamp(datetime):
+    """A time of another name, as pandas' are."""
 
 
 class Indexed:
@@ -126,10 +130,18 @@ def test_too_deep() -> None:
         (42, "42", "a number that is an id"),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001", "so is this"),
         (Region.EU, "eu", "and this"),
+        (Text("acme"), "acme", "a kind of text is text"),
     ],
 )
 def test_names(value: object, text: str, why: str) -> None:
     assert name(value, "customer") == text, why
+    assert name(value, "customer").__class__ is str
+
+
+def test_names_of_properties() -> None:
+    assert [*map(type, named({Text("a"): Text("b")}))] == [str]
+    with pytest.raises(UnsendableError, match="name is text, not int"):
+        named({1: 2})  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize("value", ["", None, 1.5, True, b"acme", ["acme"]])
@@ -143,6 +155,7 @@ def test_times_keep_their_instant() -> None:
     at = datetime(2026, 3, 1, 18, 0, tzinfo=zone)
     line = write_line(Event("t", "c", "i", aware(at), "s"))
     assert datetime.fromisoformat(json.loads(line)["time"]) == at
+    assert aware(Stamp(2026, 3, 1, 18, 0, tzinfo=zone)).__class__ is datetime, "as pandas has them"
     with pytest.raises(UnsendableError, match="not str"):
         aware("2026-03-01")  # type: ignore[arg-type]
 

@@ -24,7 +24,7 @@ from tallybook_sdk.problems import (
     Stats,
     UnsendableError,
 )
-from tallybook_sdk.recording import AS_IT_IS, Event, aware, exact, name, write_line
+from tallybook_sdk.recording import AS_IT_IS, Event, aware, exact, name, named, write_line
 from tallybook_sdk.reporting import OnError, log
 from tallybook_sdk.settings import Destination, Settings
 from tallybook_sdk.tokens import TokenUsage, usage_from_response
@@ -67,7 +67,7 @@ class Tracker:
         self._settings = settings or Settings()
         self._check(self._settings)
         self._given_source = name(source, "source") if source is not None else None
-        self._defaults = {key: exact(value) for key, value in (defaults or {}).items()}
+        self._defaults = named(defaults or {})
         self._on_error = on_error
         self._is_strict = strict
         self._spool_dir = Path(spool_dir) if spool_dir is not None else None
@@ -112,7 +112,7 @@ class Tracker:
             ):
                 type, customer = name(type, "type"), name(customer, "customer")  # noqa: A001
             if properties is not None:
-                more = {**properties, **more}
+                more = {**named(properties), **more}
             for key, value in more.items():
                 if value.__class__ not in AS_IT_IS:
                     more[key] = exact(value)

@@ -9,7 +9,9 @@ What is sent of a value:
 - `datetime` with a zone: RFC 3339 text; without one it is refused. `date`, `UUID`: text.
 - `dict` with text keys, `list`, `tuple`: the same inside.
 
-An event is written when it is tracked, so a list changed later changes nothing.
+An event is written when it is tracked, so a list changed later changes nothing, and what cannot be
+written is known where it came from. To leave the writing to the thread that sends would save the
+caller 0.3 of 4.4 µs.
 """
 
 from __future__ import annotations
@@ -81,19 +83,26 @@ def exact(value: object, depth: int = 0) -> Any:
     return written
 
 
+def named(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties as they can be written, in a dict of their own."""
+    return {_key(name): exact(value) for name, value in properties.items()}
+
+
 def aware(time: datetime) -> datetime:
     """`time`, if it has a zone; a time without one means another instant on every machine."""
     if not isinstance(time, datetime):
         raise UnsendableError(f"a time is a datetime, not {type(time).__name__}")
     if time.tzinfo is None or time.utcoffset() is None:
         raise UnsendableError(f"{time} has no time zone: use datetime.now(timezone.utc)")
+    if type(time) is not datetime:  # such as a Timestamp of pandas
+        return datetime.combine(time.date(), time.timetz())
     return time
 
 
 def name(value: object, of: str) -> str:
     """A type, customer, id or actor as text. Whole numbers and UUIDs are taken too."""
     if isinstance(value, str) and not isinstance(value, Enum):
-        text = value
+        text = str.__str__(value)
     elif isinstance(value, Enum):
         text = name(value.value, of)
     elif isinstance(value, int | UUID) and not isinstance(value, bool):
@@ -108,7 +117,7 @@ def name(value: object, of: str) -> str:
 def _key(key: object) -> str:
     if not isinstance(key, str):
         raise UnsendableError(f"a property's name is text, not {type(key).__name__}")
-    return key
+    return str.__str__(key)
 
 
 def _deeper(depth: int) -> int:
