@@ -108,6 +108,13 @@ def test_a_difference_is_a_conflict_that_names_it(
         ({"ends_at": "2026-01-31T10:00:00Z"}, 422, "ends_at", "not after the start"),
         ({"alignment": "calendar", "anchor": "2026-01-01T00:00:00Z"}, 422, "anchor", "which"),
         ({"alignment": "lunar"}, 422, "alignment", "not ours"),
+        ({"quantities": {"sofas": 1}}, 422, "quantities", "no such fee"),
+        ({"quantities": {"base": "-1"}}, 422, "quantities/base", "less than nothing"),
+        ({"trial": {}}, 422, "trial", "how long"),
+        ({"trial": {"days": 0}}, 422, "trial/days", "no trial"),
+        ({"trial": {"ends_at": "2026-01-01T00:00:00Z"}}, 422, "trial/ends_at", "before it began"),
+        ({"trial": {"days": 9, "then": "free"}}, 422, "trial/free_plan", "which plan"),
+        ({"trial": {"days": 9, "then": "free", "free_plan": "x"}}, 404, "trial/free_plan", "none"),
         ({"key": ""}, 422, "key", "no name"),
     ],
 )
@@ -180,3 +187,38 @@ def test_subscriptions_are_listed_by_customer(shop: Client) -> None:
     assert ([each["key"] for each in rest["results"]], rest["next"]) == (["b"], None)
     assert shop.get("/v1/subscriptions", params={"customer": "nobody"}).status_code == 404
     assert len(shop.get("/v1/subscriptions").json()["results"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("order", "status", "field", "why"),
+    [
+        ({}, 422, "what", "nothing is asked"),
+        ({"what": {"kind": "dance"}}, 422, "what/kind", "no such change"),
+        ({"what": {"kind": "pause", "for": "ever"}}, 422, "what/for", "an unknown field"),
+        ({"what": {"kind": "plan", "plan": "nothing"}}, 404, "what/plan", "no such plan"),
+        ({"what": {"kind": "plan", "plan": "pro"}}, 409, "what", "it is to that already"),
+        ({"what": {"kind": "resume"}}, 409, "what", "it is not paused"),
+        (
+            {"what": {"kind": "set_quantity", "price_key": "base", "quantity": -1}},
+            422,
+            "what/quantity",
+            "less than nothing",
+        ),
+        (
+            {"what": {"kind": "pause"}, "effective_at": "2026-01-01T00:00:00Z"},
+            422,
+            "effective_at",
+            "before it began",
+        ),
+    ],
+)
+def test_changes_that_cannot_be_are_refused(
+    shop: Client, order: dict[str, Any], status: int, field: str, why: str
+) -> None:
+    shop.post("/v1/subscriptions", json=START)
+    for path in ("changes", "change-previews"):
+        refused = shop.post(f"/v1/subscriptions/acme-pro/{path}", json=order)
+        assert (refused.status_code, refused.json()["field"]) == (status, field), refused.text
+    assert shop.get("/v1/subscriptions/acme-pro/changes").json()["results"] == [], why
+    assert shop.post("/v1/subscriptions/nobody/changes", json=order).status_code in {404, 422}
+    assert shop.delete("/v1/subscriptions/acme-pro/changes/1").status_code == 404

@@ -291,10 +291,46 @@ def test_a_trial_cut_short_because_they_liked_it(story: Story) -> None:
     assert bills(story) == [[("31.00", "01-08..02-08")], [("31.00", "02-08..03-08")]]
 
 
+def test_a_trial_that_would_have_ended_with_all_but_they_stay(story: Story) -> None:
+    on_trial(story, "basic", then="ended")
+    story.pass_time(day(1, 8))
+    kept = story.delete("/v1/subscriptions/acme/cancellation")
+    assert (kept["status"], kept["ends_at"]) == ("trialing", None)
+    story.pass_time(day(2))
+    assert bills(story) == [[("31.00", "01-15..02-15")]], "the trial runs out, and is paid for"
+
+
+def test_from_a_monthly_trial_to_a_year(story: Story) -> None:
+    """The plan is changed in the trial; the first paid year begins where the trial ends."""
+    yearly(story)
+    on_trial(story, "basic")
+    story.pass_time(day(1, 8))
+    assert change(story, to("year"))["subscription"]["status"] == "trialing"
+    story.pass_time(day(2))
+    assert bills(story) == [[("365.00", "01-15..01-15")]]
+
+
+def yearly(story: Story) -> None:
+    """A plan that is billed by the year."""
+    terms = {"key": "year", "name": "Year", "currency": "EUR", "interval": "year"}
+    story.post("/v1/plans", {**terms, "prices": [{**fee("365"), "name": "Base"}]})
+
+
+def test_a_downgrade_ahead_stands_in_the_way_of_another_calendar(story: Story) -> None:
+    """What is dated ahead was meant for months; it is undone first, and no bill guesses."""
+    yearly(story)
+    story.subscribe("acme", "pro", day(1))
+    story.pass_time(day(1, 8))
+    change(story, to("basic"), at="period_end")
+    refused = story.refused("/v1/subscriptions/acme/changes", {"what": to("year")})
+    assert refused["code"] == "interval_differs"
+    story.delete("/v1/subscriptions/acme/changes/1")
+    assert change(story, to("year"))["subscription"]["interval"] == "year"
+
+
 def test_from_monthly_to_yearly(story: Story) -> None:
     """The rest of the month goes back, and a whole year begins with the change."""
-    yearly = {"key": "year", "name": "Year", "currency": "EUR", "interval": "year"}
-    story.post("/v1/plans", {**yearly, "prices": [{**fee("365"), "name": "Base"}]})
+    yearly(story)
     story.subscribe("acme", "basic", day(1), alignment="anniversary")
     story.pass_time(day(1, 11))
     change(story, to("year"))

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.customers.organization import Organization
 from tallybook.domain.kernel.errors import Conflicting
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.calendar import Alignment
+from tallybook.domain.subscriptions.changes import AnyWhat, Change, SetQuantity, ToPlan, Undo
 from tallybook.domain.subscriptions.cycle import NotDue, closed, decide_cycle, first_period
-from tallybook.domain.subscriptions.subscription import Status, Subscription
+from tallybook.domain.subscriptions.subscription import Billed, Status, Subscription
 from tallybook.services.create_organization import create_organization
 from tallybook.services.ports import Records, Wiring
+from tallybook.stores.sql.books import SqlRecords
 
 START = datetime(2026, 1, 31, 10, tzinfo=UTC)
 FIRST = ("", "")
@@ -112,6 +116,39 @@ def test_a_taken_key_keeps_none_of_them(wiring: Wiring, organization: Organizati
         records.subscriptions.add_many([subscription(2), subscription(1)])
     with wiring.books.begin(organization.id) as records:
         assert records.subscriptions.page(after="", limit=9) == [subscription(1)]
+
+
+def change(number: int, what: AnyWhat) -> Change:
+    return Change(number=number, effective_at=START, recorded_at=START, what=what)
+
+
+def test_changes_are_kept_in_their_order_and_never_altered(
+    wiring: Wiring, organization: Organization
+) -> None:
+    facts = [
+        change(1, SetQuantity("seats", Decimal("2.5"))),
+        change(2, ToPlan("plan_2", cycle=subscription(1).cycle)),
+        change(3, Undo(2)),
+    ]
+    billed = Billed(advance_until=START, arrears_until=START, changes=3)
+    changed = subscription(
+        1, quantities={"seats": Decimal(2)}, change_count=3, billed=billed, is_trial=True
+    )
+    other = create_organization(wiring, key="other", name="Other")
+    with wiring.books.begin(organization.id) as records:
+        begin(records, [changed, subscription(2)])
+        records.subscriptions.add_changes("sub_00001", facts)
+        kept = records.subscriptions.changes_of(["sub_00001", "sub_00002"])
+        assert kept == {"sub_00001": tuple(facts)}
+        assert records.subscriptions.by_key("key-1") == changed
+    with wiring.books.begin(other.id) as records:
+        assert records.subscriptions.changes_of(["sub_00001"]) == {}
+    for statement in ("UPDATE subscription_changes SET number = 9", "DELETE FROM {}"):
+        altered = sa.text(statement.format("subscription_changes"))
+        with wiring.books.begin(organization.id) as records:
+            assert isinstance(records, SqlRecords)
+            with pytest.raises(sa.exc.IntegrityError, match="never altered"):
+                records.connection.execute(altered)
 
 
 def test_another_organization_sees_and_changes_nothing(

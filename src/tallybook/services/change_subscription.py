@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.invoicing.invoice import Invoice
 from tallybook.domain.invoicing.reckoned import plan_versions_of
+from tallybook.domain.kernel.errors import Missing
 from tallybook.domain.subscriptions.changes import Change, ToPlan, is_undone
 from tallybook.domain.subscriptions.changing import (
     ChangeOrder,
@@ -74,7 +75,7 @@ def undo_change(wiring: Wiring, organization_id: str, key: str, number: int) -> 
     now = wiring.now_of(organization_id)
     with wiring.books.begin(organization_id) as records:
         course = load_course(records, key, locked=True)
-        changed = undo(course, number, now=now)
+        changed = undo(course, number, now=now, plans=_plans(records, course))
         return Changed(
             keep_course(records, course, changed, now),
             _in_full(records, changed, changed.changes[-1:]),
@@ -124,15 +125,22 @@ def keep_course(
 def _decided(records: Records, course: Course, order: ChangeOrder, now: datetime) -> Course:
     to = None
     if isinstance(order.what, PlanOrder):
-        to = version_of(records, order.what.plan, order.what.version)
+        try:
+            to = version_of(records, order.what.plan, order.what.version)
+        except Missing as refusal:
+            raise refusal.at("what") from None
     return decide_change(
         course,
         order,
         at=effective_at(course, order, now=now),
         now=now,
-        plans=records.plans.by_ids(plan_versions_of(course.subscription, course.changes)),
+        plans=_plans(records, course),
         to=to,
     )
+
+
+def _plans(records: Records, course: Course) -> Mapping[str, PlanVersion]:
+    return records.plans.by_ids(plan_versions_of(course.subscription, course.changes))
 
 
 def _next_invoice(wiring: Wiring, records: Records, course: Course) -> Invoice | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.kernel.errors import Missing
 from tallybook.domain.subscriptions.changing import check_agreed_quantities
 from tallybook.domain.subscriptions.life import Start, agreed, begin, refuse_another
 from tallybook.services.find_customers import no_such_customer
 from tallybook.services.find_plans import version_of
 from tallybook.services.find_subscriptions import FullSubscription, in_full
-from tallybook.services.ports import Wiring
+from tallybook.services.ports import Records, Wiring
 
 
 def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> FullSubscription:
@@ -30,16 +32,28 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
             raise no_such_customer(asked.customer, field="customer")
         version = version_of(records, asked.plan, asked.version)
         check_agreed_quantities(asked.quantities, version)
-        free = asked.trial.free_plan if asked.trial is not None else None
         subscription = begin(
             asked, customer, version, subscription_id=wiring.new_id("sub"), now=now
         )
         course = agreed(
             subscription,
             asked,
-            free_version=None if free is None else version_of(records, free, None),
+            version,
+            free_version=_free_version(records, asked),
             now=now,
         )
         records.subscriptions.add(course.subscription)
         records.subscriptions.add_changes(subscription.id, course.changes)
         return in_full(records, course.subscription, now=now)
+
+
+def _free_version(records: Records, asked: Start) -> PlanVersion | None:
+    """The plan version that a trial ends in, if it is a free one."""
+    if asked.trial is None or asked.trial.free_plan is None:
+        return None
+    try:
+        return version_of(records, asked.trial.free_plan, None)
+    except Missing as refusal:
+        raise Missing(
+            refusal.code, refusal.message, field="trial/free_plan", mend=refusal.mend
+        ) from None

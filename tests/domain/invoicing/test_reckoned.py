@@ -94,7 +94,7 @@ def played(steps: Steps, counting: Counting = Counting.BY_SECOND) -> tuple[Cours
         course = close(course, now, billed)
         try:
             if proration is None:
-                course = undo(course, what, now=now)
+                course = undo(course, what, now=now, plans=PLANS)
                 continue
             said = {"what": what, "proration": proration}
             order = msgspec.convert(said, ChangeOrder)

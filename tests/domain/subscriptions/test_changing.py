@@ -127,7 +127,10 @@ def test_another_interval_cuts_the_open_period_and_its_undoing_mends_it() -> Non
     course = begun()
     yearly = changed(course, TO_PRO, day(1, 20), YEARLY)
     assert yearly.subscription.period.ends == day(1, 20)
-    assert undo(yearly, 1, now=day(1, 21)).subscription.period == course.subscription.period
+    assert (
+        undo(yearly, 1, now=day(1, 21), plans=PLANS).subscription.period
+        == course.subscription.period
+    )
 
 
 def test_a_new_calendar_never_begins_in_a_closed_period() -> None:
@@ -161,13 +164,13 @@ def test_what_was_billed_for_the_last_time_is_not_changed_any_more() -> None:
 
 def test_an_undoing_is_undone_and_nothing_twice() -> None:
     course = changed(begun(), SEATS, day(1, 20))
-    undone = undo(course, 1, now=day(1, 21))
+    undone = undo(course, 1, now=day(1, 21), plans=PLANS)
     with pytest.raises(Refusal) as refused:
-        undo(undone, 1, now=day(1, 22))
+        undo(undone, 1, now=day(1, 22), plans=PLANS)
     assert refused.value.code == "already_undone"
-    assert undo(undone, 2, now=day(1, 22)).line == course.line
+    assert undo(undone, 2, now=day(1, 22), plans=PLANS).line == course.line
     with pytest.raises(Refusal) as refused:
-        undo(undone, 9, now=day(1, 22))
+        undo(undone, 9, now=day(1, 22), plans=PLANS)
     assert refused.value.code == "no_such_change"
 
 
@@ -205,7 +208,7 @@ def test_periods_are_one_chain_whatever_is_changed(
         course, closed_until = _advance(course, now, closed_until)
         try:
             if what["kind"] == "undo":
-                course = undo(course, choice, now=now)
+                course = undo(course, choice, now=now, plans=PLANS)
             else:
                 to = YEARLY if what.get("plan") == "yearly" else PRO
                 course = changed(course, what, now, to)

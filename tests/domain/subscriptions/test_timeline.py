@@ -198,7 +198,7 @@ def test_phases_are_counted_from_the_start() -> None:
         (
             [Phase(plan_version_id="a")],
             Trial(ends_at=day(1), then=AfterTrial.FREE),
-            "trial/free_plan_version_id",
+            "trial/free_plan",
         ),
     ],
 )

@@ -187,6 +187,6 @@ def _check(starts_at: datetime, phases: Sequence[Phase], trial: Trial | None) ->
         raise Invalid(
             "free_plan_of_trial",
             "A trial that ends in a free plan names it; another names none.",
-            field="trial/free_plan_version_id",
+            field="trial/free_plan",
             mend="Send it with then: free, and only then.",
         )

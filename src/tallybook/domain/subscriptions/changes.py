@@ -67,7 +67,7 @@ class Resume(What, frozen=True, tag="resume"):
 
 
 class EndTrial(What, frozen=True, tag="end_trial"):
-    """From now on it is paid for; with a `cycle`, in periods that follow it."""
+    """From now on it is paid for; with a `cycle`, in periods counted from its anchor."""
 
     cycle: Cycle | None = None
 

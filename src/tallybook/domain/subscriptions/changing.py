@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -144,12 +144,13 @@ def decide_change(
     terms = course.terms_at(at)
     if isinstance(order.what, ReactivateOrder):
         _check_over(course, at)
-        whats: list[AnyWhat] = [Reactivate()]
+        whats: Sequence[AnyWhat] = [Reactivate()]
     else:
         if terms is None:
             raise _not_running(course, at)
         whats = list(_whats(course, order.what, terms, at, plans=plans, to=to))
     changed = record(course, whats, at=at, now=now, proration=order.proration)
+    _check_intervals(changed, plans if to is None else {**plans, to.id: to})
     _check_quantities(changed)
     _check_billable(course, changed)
     return changed
@@ -157,7 +158,7 @@ def decide_change(
 
 def record(
     course: Course,
-    whats: list[AnyWhat],
+    whats: Sequence[AnyWhat],
     *,
     at: datetime,
     now: datetime,
@@ -181,7 +182,7 @@ def record(
     return msgspec.structs.replace(known, subscription=settled(known))
 
 
-def undo(course: Course, number: int, *, now: datetime) -> Course:
+def undo(course: Course, number: int, *, now: datetime, plans: Mapping[str, PlanVersion]) -> Course:
     """The course as if the change of that number had never been made."""
     if not 1 <= number <= course.subscription.change_count:
         raise Missing(
@@ -199,6 +200,7 @@ def undo(course: Course, number: int, *, now: datetime) -> Course:
         )
     undone = course.changes[number - 1]
     changed = record(course, [Undo(number)], at=undone.effective_at, now=now)
+    _check_intervals(changed, plans)
     _check_quantities(changed)
     _check_billable(course, changed)
     return changed
@@ -231,12 +233,21 @@ def keep(course: Course, *, now: datetime) -> Course:
             f"Subscription {course.subscription.key!r} has ended.",
             mend="Reactivate it, or start another one.",
         )
-    ends: list[AnyWhat] = [
-        Undo(change.number)
+    ends = [
+        change
         for change in standing(course.changes)
         if isinstance(change.what, EndContract) and change.effective_at > now
     ]
-    return record(course, ends, at=now, now=now) if ends else course
+    if not ends:
+        return course
+    kept = record(course, [Undo(change.number) for change in ends], at=now, now=now)
+    for change in ends:
+        terms = kept.terms_at(change.effective_at)
+        if terms is not None and terms.is_trial:
+            # It was the trial that should have ended with all; now it ends in paid.
+            at = change.effective_at
+            kept = record(kept, [EndTrial(cycle=_paid_cycle(terms, at))], at=at, now=now)
+    return kept
 
 
 def _whats(
@@ -298,8 +309,12 @@ def _end_trial(course: Course, terms: Terms, at: datetime) -> Iterator[AnyWhat]:
     for change in standing(course.changes):
         if change.effective_at == trial.ends:
             yield Undo(change.number)
-    moved = _from(terms.cycle, at) if terms.cycle.alignment is Alignment.ANNIVERSARY else None
-    yield EndTrial(cycle=moved)
+    yield EndTrial(cycle=_paid_cycle(terms, at))
+
+
+def _paid_cycle(terms: Terms, at: datetime) -> Cycle | None:
+    """The periods after a trial: of an anniversary they are counted from its end."""
+    return _from(terms.cycle, at) if terms.cycle.alignment is Alignment.ANNIVERSARY else None
 
 
 def _from(cycle: Cycle, at: datetime) -> Cycle:
@@ -320,6 +335,20 @@ def _check_fee(
             field=field,
             mend=f"Name one of {', '.join(fees) or 'the fees of another plan'}.",
         )
+
+
+def _check_intervals(course: Course, plans: Mapping[str, PlanVersion]) -> None:
+    """A fee is for one period of its plan, so periods must be as long as the plan says."""
+    for segment in course.line:
+        version, cycle = plans[segment.terms.plan_version_id], segment.terms.cycle
+        if (version.interval, version.interval_count) != (cycle.interval, cycle.count):
+            raise Conflicting(
+                "interval_differs",
+                f"From {segment.span.starts.isoformat()} on plan {version.plan_key!r} would be "
+                "billed in periods of another length, by a change that is decided already.",
+                field="what",
+                mend="Undo that change first, and make it again after this one.",
+            )
 
 
 def _check_quantities(course: Course) -> None:

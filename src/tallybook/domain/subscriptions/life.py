@@ -125,7 +125,12 @@ def begin(
 
 
 def agreed(
-    subscription: Subscription, asked: Start, *, free_version: PlanVersion | None, now: datetime
+    subscription: Subscription,
+    asked: Start,
+    version: PlanVersion,
+    *,
+    free_version: PlanVersion | None,
+    now: datetime,
 ) -> Course:
     """The subscription with what its start decides already: how a trial ends, and an end.
 
@@ -133,8 +138,9 @@ def agreed(
     """
     trial = None
     if asked.trial is not None:
+        until = asked.trial.until(subscription.starts_at, subscription.timezone)
         trial = Trial(
-            ends_at=asked.trial.until(subscription.starts_at, subscription.timezone),
+            ends_at=_bounded(until, "trial/ends_at") or until,
             then=asked.trial.then,
             free_plan_version_id=None if free_version is None else free_version.id,
         )
@@ -143,10 +149,24 @@ def agreed(
     whats = [(change.effective_at, change.what) for change in changes]
     if subscription.ends_at is not None:
         whats.append((subscription.ends_at, EndContract()))
+    if free_version is not None:
+        _check_free(free_version, version)
     course = course_of(msgspec.structs.replace(subscription, is_trial=trial is not None), ())
     for at, what in whats:
         course = record(course, [what], at=at, now=now)
     return course
+
+
+def _check_free(free: PlanVersion, version: PlanVersion) -> None:
+    same = ("currency", "interval", "interval_count")
+    differs = [name for name in same if getattr(free, name) != getattr(version, name)]
+    if differs:
+        raise Invalid(
+            "free_plan_differs",
+            f"Plan {free.plan_key!r} has another {', '.join(differs)} than {version.plan_key!r}.",
+            field="trial/free_plan",
+            mend="Name a plan with the same currency and interval.",
+        )
 
 
 def refuse_another(

@@ -213,6 +213,8 @@ def changed_terms(terms: Terms, what: AnyWhat) -> Terms:
         case Pause() | Resume():
             return msgspec.structs.replace(terms, is_paused=isinstance(what, Pause))
         case EndTrial(cycle=cycle) if terms.is_trial:
+            if cycle is not None:
+                cycle = msgspec.structs.replace(terms.cycle, anchor=cycle.anchor)
             return _following(msgspec.structs.replace(terms, is_trial=False), cycle)
     return terms
 
