@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 
@@ -40,7 +40,6 @@ SETTINGS: dict[str, str | int] = {
     "input_format_json_read_arrays_as_strings": 1,
     "input_format_json_read_objects_as_strings": 1,
     "max_insert_threads": 1,
-    "max_partitions_per_insert_block": 0,
 }
 """How the engine reads such rows: every property's value as text, all of them as one block."""
 
@@ -125,17 +124,15 @@ class Block:
         is_whole = bool(accepted.all())
         identities, contents = self.identities.tolist(), self.contents.tolist()
         rows: list[bytes] = []
-        position = base + 1
         for start, appending in zip(self.starts, self.appendings, strict=False):
             stop = start + len(appending)
-            lines: Iterator[tuple[int, int, bytes]] = zip(
-                identities[start:stop], contents[start:stop], appending.texts, strict=True
-            )
+            numbers: Iterable[int] = range(start, stop)
             if not is_whole:
-                chosen = accepted[start:stop].tolist()
-                lines = (line for line, is_in in zip(lines, chosen, strict=True) if is_in)
-            head = appending.head
-            for number, (identity, content, text) in enumerate(lines, position):
-                rows.append(b"[%d,%d,%d,%b,%b" % (number, identity, content, head, text[1:]))
-            position = base + 1 + len(rows)
+                numbers = [number for number in numbers if accepted[number]]
+            head, texts = appending.head, appending.texts
+            rows += [
+                b"[%d,%d,%d,%b,%b"
+                % (position, identities[number], contents[number], head, texts[number - start][1:])
+                for position, number in enumerate(numbers, base + 1 + len(rows))
+            ]
         return b"\n".join(rows)

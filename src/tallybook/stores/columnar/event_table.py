@@ -16,7 +16,7 @@ from tallybook.stores.columnar.block import COLUMNS, SETTINGS, identity_of
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.deduplication import Kept
 from tallybook.stores.columnar.identity_index import Hashes
-from tallybook.stores.columnar.parameters import Parameters
+from tallybook.stores.columnar.parameters import Parameters, month_of
 from tallybook.stores.columnar.schema import EVENTS
 from tallybook.stores.columnar.stored import STORED, stored_event
 
@@ -186,8 +186,10 @@ class ClickHouseEvents:
             where.append(f"identity = {bind.position(identity)}")
         if wanted.starts is not None:
             where.append(f"occurred_at >= {bind.instant(wanted.starts)}")
+            where.append(f"toYYYYMM(occurred_at) >= {bind.whole(month_of(wanted.starts))}")
         if wanted.ends is not None:
             where.append(f"occurred_at < {bind.instant(wanted.ends)}")
+            where.append(f"toYYYYMM(occurred_at) <= {bind.whole(month_of(wanted.ends))}")
         for name, value in wanted.properties.items():
             where.append(f"properties[{bind.text(name)}] = {bind.text(value)}")
             where.append(f"mapContains(properties, {bind.text(name)})")

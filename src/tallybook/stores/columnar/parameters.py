@@ -58,6 +58,12 @@ def microseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
+def month_of(instant: datetime) -> int:
+    """The month of an instant as the key of the events table has it, such as 202603."""
+    there = instant.astimezone(UTC)
+    return there.year * 100 + there.month
+
+
 def from_microseconds(count: int) -> datetime:
     """The instant so many microseconds after 1970."""
     return _EPOCH + count * _MICROSECOND

@@ -13,7 +13,7 @@ from tallybook.domain.metering.expressions.parser import parse_path
 from tallybook.domain.metering.meter import Meter
 from tallybook.stores.columnar.cuts import Cuts
 from tallybook.stores.columnar.expression_sql import expression_sql, text_sql
-from tallybook.stores.columnar.parameters import Parameters, microseconds
+from tallybook.stores.columnar.parameters import Parameters, microseconds, month_of
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -92,9 +92,11 @@ class Rows:
             f"type = {bind.text(scope.meter.event_type)}",
             f"position <= {bind.position(scope.as_of)}",
             f"occurred_at < {bind.instant(span.ends)}",
+            f"toYYYYMM(occurred_at) <= {bind.whole(month_of(span.ends - MICROSECOND))}",
         ]
         if not looks_back:
             found.append(f"occurred_at >= {bind.instant(span.starts)}")
+            found.append(f"toYYYYMM(occurred_at) >= {bind.whole(month_of(span.starts))}")
         if scope.customers is not None:
             found.append(self._is_one_of(scope.customers))
         if scope.between is not None:

@@ -20,8 +20,7 @@ CREATE TABLE IF NOT EXISTS events (
     properties Map(String, String)
 )
 ENGINE = MergeTree
-PARTITION BY toYYYYMM(occurred_at)
-ORDER BY (organization_id, type, customer, occurred_at, position)
+ORDER BY (organization_id, type, toYYYYMM(occurred_at), customer, occurred_at, position)
 SETTINGS
     fsync_after_insert = 1,
     fsync_part_directory = 1,
@@ -39,6 +38,10 @@ SETTINGS
 
 `position` is its place in the log. `identity` and `content` are 64-bit hashes, of what makes it
 unique and of all that was sent. Properties keep each value's text, so that numbers stay exact.
+
+The month is in the key and does not part the table: a block is one part whatever times its events
+have, so it is there whole or not at all, and late events cost no more than others. Who reads a
+span names its months besides its ends, else the key is not used for time.
 
 A merge is synced as an insert is, and the parts that it replaced stay for a minute: else power
 lost, or a disk that fails under the merge, would take acknowledged events along. The last five
