@@ -373,3 +373,23 @@ def test_one_that_cannot_be_closed_holds_up_no_other(story: Story, clock: Clock)
     assert run["stuck"][0]["mend"]
     assert len(story.invoices("beta")) == 1
     assert story.invoices("acme") == []
+
+
+def test_a_period_with_too_many_windows_holds_up_no_other(story: Story, clock: Clock) -> None:
+    inner = {"model": "per_unit", "unit_amount": "1"}
+    by_minute: Answer = {
+        "key": "calls",
+        "name": "Calls",
+        "meter": "calls",
+        "rule": {"model": "bucketed", "window": "minute", "inner": inner},
+    }
+    terms = {"key": "minutes", "name": "Minutes", "currency": "EUR", "interval": "quarter"}
+    story.post("/v1/plans", {**terms, "prices": [by_minute]})
+    for key, plan in (("acme", "minutes"), ("beta", "usage")):
+        story.customer(key)
+        story.subscribe(key, plan, day(1))
+    clock.now = day(4)
+    run = story.bill()
+    [stuck] = run["stuck"]
+    assert (stuck["subscription_key"], stuck["code"]) == ("acme", "too_many_windows")
+    assert [len(story.invoices(key)) for key in ("acme", "beta")] == [0, 3]

@@ -13,6 +13,7 @@ from tallybook.domain.invoicing.invoice import BilledTo
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
+from tallybook.domain.metering.windows import checked_window, is_cuttable
 from tallybook.services.ports import Wiring
 
 
@@ -44,13 +45,23 @@ class Wanted:
 
 
 def wanted_by(price: Price, meter: Meter, customer: Customer | BilledTo, span: Span) -> Wanted:
-    """The usage of `meter` that `price` charges a customer for over `span`, split as it needs."""
+    """The usage of `meter` that `price` charges a customer for over `span`, split as it needs.
+
+    Refused where it could not be measured: whoever asks for many then leaves out this one alone.
+    """
     need = price.need
     if need.each_event:
         raise Invalid(
             "charged_event_by_event",
             f"The price {price.key!r} charges each event by itself; periods are closed by totals.",
             mend="Give the plan a price on a quantity of the meter.",
+        )
+    if need.window is not None and not is_cuttable(span, checked_window(need.window)):
+        raise Invalid(
+            "too_many_windows",
+            f"The price {price.key!r} goes by the {need.window}, and the period is too long for "
+            "that.",
+            mend="Give the plan a shorter interval, or the price larger windows and full hours.",
         )
     timezone = (need.timezone or customer.timezone) if need.window is not None else ""
     split = Split(meter.id, groups(price), need.window, timezone)

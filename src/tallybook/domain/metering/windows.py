@@ -53,13 +53,18 @@ def checked_window(window: str, *, field: str = "window") -> Window:
         ) from None
 
 
+def is_cuttable(span: Span, window: Window) -> bool:
+    """Whether `cut` takes a span so long: one with `MOST_WINDOWS` of the shortest such windows."""
+    return span.length <= _SHORTEST[window] * MOST_WINDOWS
+
+
 def cut(span: Span, window: Window, zone: ZoneInfo) -> tuple[datetime, ...]:
     """The boundaries of the windows of `span`: its start, every boundary within it, its end.
 
     Days, weeks (from Monday) and months begin at local midnight, hours where local clocks show a
     full hour, minutes on the minute. The first and last window are cut to the span.
     """
-    if span.length > _SHORTEST[window] * MOST_WINDOWS:
+    if not is_cuttable(span, window):
         raise Invalid(
             "too_many_windows",
             f"The span has more than {MOST_WINDOWS:,} windows of a {window.value}.",
