@@ -63,6 +63,54 @@ def test_every_form_is_taken(api: Api, content_type: str, body: Any, count: int,
     assert [each["verdict"] for each in again.json()["results"]] == ["duplicate"] * count
 
 
+BINARY = {
+    "ce-specversion": "1.0", "ce-type": "call", "ce-source": "/gw", "ce-id": "1",
+    "ce-time": "2026-03-01T12:00:00Z", "ce-subject": "acme",
+}  # fmt: skip
+
+
+def test_a_cloudevent_in_binary_mode_is_the_same_event(api: Api) -> None:
+    assert post(api, {"n": 1}, **BINARY).json()["counts"] == counts(accepted=1)
+    assert post(api, CLOUD, "application/cloudevents+json").json()["counts"] == counts(duplicate=1)
+    other = BINARY | {"ce-id": "2", "ce-subject": "M%C3%BCller", "ce-actor": "k", "ce-trace": "t"}
+    assert post(api, b'{"n": 1.10}', "application/json; charset=utf-8", **other).status_code == 200
+    found = api.get("/v1/events?id=2")
+    [event] = found.json()["results"]
+    assert (event["customer"], event["actor"]) == ("Müller", "k")
+    assert b"1.10" in found.content, "digit for digit"
+    in_document = post(api, CLOUD | {"id": "3"}, "application/cloudevents+json", **BINARY)
+    assert in_document.json()["counts"] == counts(accepted=1), "the body says what it is"
+    assert post(api, b"", **(BINARY | {"ce-id": "4"})).json()["counts"] == counts(accepted=1)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "content_type", "status", "field", "why"),
+    [
+        ({"ce-time": "soon"}, b"{}", "application/json", 422, "time", "no time"),
+        (
+            {"ce-specversion": "0.3"},
+            b"{}",
+            "application/json",
+            422,
+            "specversion",
+            "another version",
+        ),
+        ({"ce-subject": "%ff"}, b"{}", "application/json", 422, "ce-subject", "no UTF-8"),
+        ({}, b'{}, "id": "2"', "application/json", 422, "data", "no way out of the data"),
+        ({}, b"[1]", "application/json", 422, "data", "data are an object"),
+        ({}, b"<a/>", "application/xml", 415, "Content-Type", "not JSON"),
+        ({}, b"{}", "application/x-ndjson", 415, "Content-Type", "one event only"),
+    ],
+)
+def test_what_is_no_cloudevent_in_binary_mode_is_refused(
+    api: Api, headers: dict[str, str], body: bytes, content_type: str, status: int, field: str,
+    why: str,
+) -> None:  # fmt: skip
+    answer = post(api, body, content_type, **(BINARY | headers))
+    assert (answer.status_code, answer.json()["field"]) == (status, field), why
+    assert api.get("/v1/events").json()["results"] == []
+
+
 def test_one_bad_event_never_loses_the_others(api: Api) -> None:
     post(api, sent("kept"))
     body = lines(

@@ -16,6 +16,7 @@ from tallybook.api.pages import After, Limit, Page
 from tallybook.api.security import AnyRequest, requires
 from tallybook.api.waiting import until_done
 from tallybook.domain.customers.organization import Scope
+from tallybook.domain.events.binary_mode import MARK, in_one_document, is_binary
 from tallybook.domain.events.event import Answer, EventQuery, StoredEvent, Verdict
 from tallybook.domain.events.forms import Form
 from tallybook.domain.events.limits import MAX_BODY_BYTES
@@ -140,6 +141,9 @@ _DESCRIBED: dict[str, Any] = {
 async def post_events(request: AnyRequest) -> Response[bytes]:
     """Take events: one, a list, an event a line, or CloudEvents; gzip if you like.
 
+    A CloudEvent may come in binary mode, too: its attributes in headers `ce-type`, `ce-source`,
+    `ce-id`, `ce-time`, `ce-subject` and `ce-specversion`, its data as the body.
+
     An answer means that the events are on disk, each counted once, and in the next usage asked
     for. Status 200: all of them; 207: see `results` for those that are not. One event sent by
     itself that is not taken is a problem, 409 or 422. On 503 or no answer send them again: what
@@ -149,7 +153,10 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
     wiring: Wiring = request.app.state.wiring
     organization_id = request.state.caller.organization_id
     body = await read_body(request, MAX_BODY_BYTES)
-    content_type = request.headers.get("content-type", "")
+    headers = request.headers
+    content_type = headers.get("content-type", "")
+    if MARK in headers and is_binary(headers):
+        body, content_type = in_one_document(headers, body), Form.CLOUDEVENT
     if len(body) < _LONG_BODY_BYTES:
         ingestion = begin_ingest(wiring, organization_id, body, content_type)
     else:
