@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -31,6 +32,21 @@ def _plain(text: str) -> str:
 )
 def test_money(locale: str, minor: int, currency: str, written: str, why: str) -> None:
     assert _plain(Reader(locale).money(minor, currency)) == written, why
+
+
+@pytest.mark.parametrize(
+    ("amount", "written", "why"),
+    [
+        ("67702.064516129032258064516129", "€67,702.064516129032258064516129", "17/31 of a fee"),
+        (f"{10**26 - 1}.999999999999", f"€{10**26 - 1:,}.999999999999", "the most that a price is"),
+        (str(10**76), f"€{10**76:,}.00", "the most that many make"),
+    ],
+)
+def test_an_exact_amount_has_every_digit(amount: str, written: str, why: str) -> None:
+    reader = Reader("en")
+    assert reader.exact(Decimal(amount), "EUR") == written, why
+    assert reader.number(Decimal(amount)) == written.removeprefix("€").removesuffix(".00"), why
+    assert reader.money(10**76, "JPY") == f"¥{10**76:,}"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency, format_decimal
 
 from tallybook.domain.catalog.working import Step
-from tallybook.domain.kernel.decimals import plain
+from tallybook.domain.kernel.decimals import plain, widely
 from tallybook.domain.rating.wording import explain_working
 
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
@@ -33,14 +33,16 @@ def sentences_of(
 
 def number_text(number: Decimal, locale: Locale) -> str:
     """A number with the locale's separators and every decimal that it has."""
-    return format_decimal(Decimal(plain(number)), locale=locale, decimal_quantization=False)
+    with widely():
+        return format_decimal(Decimal(plain(number)), locale=locale, decimal_quantization=False)
 
 
 def amount_text(amount: Decimal, currency: str, locale: Locale) -> str:
     """An amount with the currency's sign, its usual decimals, and more where it has more."""
-    return spaced(
-        format_currency(Decimal(plain(amount)), currency, locale=locale, decimal_quantization=False)
-    )
+    number = Decimal(plain(amount))
+    with widely():  # the usual context would write 28 digits and round the others away
+        written = format_currency(number, currency, locale=locale, decimal_quantization=False)
+    return spaced(written)
 
 
 def spaced(amount: str) -> str:

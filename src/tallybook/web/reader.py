@@ -14,6 +14,7 @@ from babel import Locale
 from babel.dates import format_date, format_datetime, format_interval
 from babel.numbers import format_decimal
 
+from tallybook.domain.kernel.decimals import widely
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import Money, minor_digits, to_major_units
 from tallybook.services.explain_working import amount_text, locale_of, number_text, spaced
@@ -56,7 +57,9 @@ class Reader:
         pattern = copy(self.locale.currency_formats["standard"])
         pattern.frac_prec = (digits, digits)
         amount = to_major_units(Money(minor, currency))
-        return spaced(pattern.apply(amount, self.locale, currency=currency, currency_digits=False))
+        with widely():
+            written = pattern.apply(amount, self.locale, currency=currency, currency_digits=False)
+        return spaced(written)
 
     def exact(self, amount: Decimal, currency: str) -> str:
         """An amount that is not rounded, with every decimal it has."""
