@@ -421,6 +421,20 @@ def test_a_price_that_stays_the_same_counts_on(story: Story) -> None:
     assert bills(story)[1][-1] == ("2.00", "01-01..02-01"), "one line, one set of tiers"
 
 
+def test_usage_of_a_trial_and_of_a_pause_is_not_charged(story: Story) -> None:
+    story.meter("calls")
+    calls: Answer = {"key": "calls", "meter": "calls"}
+    story.plan("metered", {**calls, "rule": {"model": "per_unit", "unit_amount": "1"}})
+    on_trial(story, "metered")
+    story.call("acme", day(1, 5), day(1, 16), day(1, 25), day(2, 2))
+    story.pass_time(day(1, 20))
+    change(story, {"kind": "pause"})
+    story.pass_time(day(1, 30))
+    change(story, {"kind": "resume"})
+    story.pass_time(day(2, 20))
+    assert bills(story) == [[("1.00", "01-15..01-20"), ("1.00", "01-30..02-15")]]
+
+
 def test_what_a_change_would_cost_is_known_before(story: Story) -> None:
     story.subscribe("acme", "basic", day(1))
     story.pass_time(day(1, 20))

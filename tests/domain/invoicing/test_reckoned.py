@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from contracts import day, fee, plan, price, subscription
 from tallybook.domain.catalog.plan import Interval
 from tallybook.domain.catalog.price import Timing
-from tallybook.domain.invoicing.charges import Charge
+from tallybook.domain.invoicing.charges import Charge, charges_due
 from tallybook.domain.invoicing.reckoned import billed_after, charges_reckoned, reckoning_of
 from tallybook.domain.kernel.errors import Refusal
 from tallybook.domain.kernel.instants import Span
+from tallybook.domain.subscriptions.calendar import Alignment
 from tallybook.domain.subscriptions.changes import Proration
 from tallybook.domain.subscriptions.changing import (
     ChangeOrder,
@@ -27,7 +28,7 @@ from tallybook.domain.subscriptions.changing import (
     undo,
 )
 from tallybook.domain.subscriptions.course import Course, after, course_of, decide_course
-from tallybook.domain.subscriptions.cycle import NotDue, Open
+from tallybook.domain.subscriptions.cycle import End, NotDue, Open, closed, decide_cycle
 from tallybook.domain.subscriptions.proration import Counting
 from tallybook.domain.subscriptions.reckoning import Side
 from tallybook.domain.subscriptions.subscription import Status
@@ -160,3 +161,33 @@ def test_nothing_changed_bills_as_a_plain_subscription_does() -> None:
     years = [charge.service_period for charge in billed if charge.price.key == "year"]
     assert years == [Span(day(1), day(1, year=2027))]
     assert YEAR.timing is Timing.IN_ADVANCE
+
+
+PLAIN = plan(fee("base", "10", "in_advance"), fee("later", "30"), SEATS, CALLS)
+
+
+@given(
+    st.integers(0, 400),
+    st.sampled_from(Alignment),
+    st.sampled_from(["UTC", "Europe/Oslo", "America/New_York", "Pacific/Apia"]),
+)
+def test_the_short_rule_and_the_long_one_come_to_the_same(
+    hours: int, alignment: Alignment, timezone: str
+) -> None:
+    """What was never changed is charged alike, boundary by boundary, by either."""
+    starts_at = day(1) + timedelta(hours=hours)
+    plain = subscription(starts_at, alignment=alignment, timezone=timezone, status=Status.SCHEDULED)
+    course = course_of(plain, ())
+    for _ in range(8):
+        decision = decide_cycle(plain, now=day(12, 1))
+        assert decision == decide_course(course, now=day(12, 1))
+        assert not isinstance(decision, NotDue | End)
+        ended = None if isinstance(decision, Open) else plain.period
+        reckoning = reckoning_of(course, decision)
+        reckoned = charges_reckoned(course, {PLAIN.id: PLAIN}, reckoning, ended)
+        short = charges_due(PLAIN, plain, decision)
+        assert reckoned == tuple(charge for charge in short if charge.share.numerator)
+        moved = after(course, decision, billed_after(course, reckoning, ended))
+        course = msgspec.structs.replace(course, subscription=moved)
+        plain = closed(plain, decision)
+        assert msgspec.structs.replace(moved, billed=None) == plain
