@@ -162,8 +162,9 @@ def test_questions_without_an_answer_are_refused(
     assert refused.json()["mend"], why
 
 
-def test_a_made_up_cursor_is_refused(usage: Client) -> None:
-    query = {"meter": "tokens", "period": "2026-03", "after": "1; SELECT 1"}
+@pytest.mark.parametrize("after", ["1; SELECT 1", f"{2**63}.1", f"1.{2**64}", "٣.٣", "-.1"])
+def test_a_made_up_cursor_is_refused(usage: Client, after: str) -> None:
+    query = {"meter": "tokens", "period": "2026-03", "after": after}
     assert usage.get("/v1/usage/events", params=query).json()["code"] == "bad_cursor"
 
 

@@ -129,6 +129,7 @@ def test_times(time: str, microseconds: int, why: str) -> None:
         (but(id="absent"), "id", "no 'id'", "without an identity nothing counts once"),
         (but(id="x" * 257), "id", "257 characters", "longer than an id may be"),
         (but(id="a\nb"), "id", "control character", "unreadable in a log"),
+        (but(id="\x7f"), "id", "control character", "the one that JSON lets pass unescaped"),
         (but(customer="\x00"), "customer", "control character", "no database has it"),
         (but(customer=None), "customer", "not text", "nobody"),
         (but(source=""), "source", "empty", "left out it would be api"),

@@ -33,6 +33,8 @@ def test_instants_are_utc(text: str, instant: datetime, why: str) -> None:
         ("2026-03-01", "time_without_zone"),
         ("yesterday", "not_a_time"),
         ("2026-02-30T00:00:00Z", "not_a_time"),
+        ("0001-01-01T00:00:00+10:00", "time_out_of_range"),
+        ("9999-12-31T23:00:00-10:00", "time_out_of_range"),
     ],
 )
 def test_what_is_no_instant_is_refused(text: str, code: str) -> None:

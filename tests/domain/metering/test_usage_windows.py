@@ -116,10 +116,13 @@ def test_named_periods(text: str, zone: str, starts: str, ends: str) -> None:
     assert named_period(text, ZoneInfo(zone)) == Span(at(starts), at(ends))
 
 
-@pytest.mark.parametrize("text", ["", "26", "2026-13", "2026-02-30", "2026-W54", "2026-3", "0000"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "26", "2026-13", "2026-02-30", "2026-W54", "2026-3", "0000", "0001", "9999-12-31", "٢٠٢٦"],
+)
 def test_what_is_no_period(text: str) -> None:
     with pytest.raises(Invalid) as refused:
-        named_period(text, ZoneInfo("UTC"))
+        named_period(text, ZoneInfo("Pacific/Apia"))
     assert refused.value.code == "unknown_period"
 
 

@@ -195,11 +195,8 @@ def _name(
 
 def _time(members: Mapping[str, msgspec.Raw], field: str) -> datetime:
     text = _text(members, field)
-    try:
-        at = parse_instant(text, field=field)
-    except OverflowError:
-        at = None
-    if at is None or not EARLIEST <= at < LATEST:
+    at = parse_instant(text, field=field)
+    if not EARLIEST <= at < LATEST:
         raise Invalid(
             "absurd_time",
             f"{text[:40]!r} is not between the years {EARLIEST:%Y} and {LATEST:%Y}.",

@@ -154,8 +154,8 @@ def _in_order(sent: Sequence[Any], body: bytes) -> list[SentEvent]:
     if not set(map(type, chain.from_iterable([one.properties.values() for one in sent]))) <= _PLAIN:
         for one in sent:
             one.properties = checked_properties(one.properties)
-    # Unescaped, JSON allows no control character; so most bodies cannot have one.
-    if b"\\" in body and any(
+    # Unescaped, JSON allows no control character but DEL; so most bodies cannot have one.
+    if (b"\\" in body or b"\x7f" in body) and any(
         has_control_characters(name)
         for one in sent
         for name in (one.type, one.customer, one.source, one.id, one.actor)

@@ -38,7 +38,15 @@ def to_utc(instant: datetime, *, field: str = "") -> datetime:
             field=field,
             mend="Add Z or an offset, such as 2026-03-01T00:00:00Z.",
         )
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise Invalid(
+            "time_out_of_range",
+            f"{instant.isoformat()} is not between the years 1 and 9999 in UTC.",
+            field=field,
+            mend="Send a time of our days.",
+        ) from None
 
 
 def parse_instant(text: str, *, field: str = "") -> datetime:

@@ -130,7 +130,7 @@ def _past_hour(at: datetime, zone: ZoneInfo) -> timedelta:
     return timedelta(minutes=shown.minute, seconds=shown.second, microseconds=shown.microsecond)
 
 
-_PERIOD = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?|-W(\d{2}))?")
+_PERIOD = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?|-W(\d{2}))?", re.ASCII)
 
 
 def named_period(text: str, zone: ZoneInfo, *, field: str = "period") -> Span:
@@ -140,17 +140,18 @@ def named_period(text: str, zone: ZoneInfo, *, field: str = "period") -> Span:
     """
     found = _PERIOD.fullmatch(text)
     try:
-        starts, ends = _days_of(*found.groups()) if found else (None, None)
-    except ValueError:
-        starts, ends = None, None
-    if starts is None or ends is None:
+        days = _days_of(*found.groups()) if found else ()
+        edges = [local_instant(day, MIDNIGHT, zone) for day in days]
+    except (ValueError, OverflowError):  # no such day, or one at the end of all years
+        edges = []
+    if not edges:
         raise Invalid(
             "unknown_period",
             f"{text[:40]!r} is no period.",
             field=field,
             mend="Send a year, month, day or week: 2026, 2026-03, 2026-03-31, 2026-W14.",
         )
-    return Span(local_instant(starts, MIDNIGHT, zone), local_instant(ends, MIDNIGHT, zone))
+    return Span(*edges)
 
 
 def _days_of(year: str, month: str | None, day: str | None, week: str | None) -> tuple[date, date]:

@@ -218,7 +218,9 @@ def _spans(columns: Sequence[Sequence[Any]], rows: Rows) -> Iterator[Span]:
 def _is_after(cursor: str, rows: Rows) -> str:
     """A row comes after the one that the cursor tells, by time and position."""
     at, _, position = cursor.partition(".")
-    if not (at.removeprefix("-").isdecimal() and position.isdecimal()):
+    digits = at.removeprefix("-")
+    is_ours = cursor.isascii() and digits.isdecimal() and position.isdecimal()
+    if not (is_ours and len(digits) < 19 and len(position) < 20):  # else they overflow 64 bits
         raise Invalid(
             "bad_cursor",
             "This is no cursor.",
