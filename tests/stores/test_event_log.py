@@ -311,7 +311,7 @@ def test_events_are_found(
 def test_the_index_is_made_from_the_table(log: ColumnarEventLog, columnar: Columnar) -> None:
     append(log, [sent(f"{number}") for number in range(100)])
     index = IdentityIndex()
-    index.load(ClickHouseEvents(columnar).identities())
+    index.load(ClickHouseEvents(columnar).identities(), expected=100)
     wanted = np.sort(np.array([identity_of("org_a", "api", f"{n}") for n in range(101)], np.uint64))
     found, _ = index.find(wanted)
     assert found.sum() == len(index) == 100

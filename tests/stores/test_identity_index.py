@@ -36,7 +36,7 @@ def test_it_knows_what_it_was_told(
     loaded: dict[int, int], added: list[dict[int, int]], others: list[int]
 ) -> None:
     index = IdentityIndex()
-    index.load([(column(list(loaded)), column(list(loaded.values())))])
+    index.load([(column(list(loaded)), column(list(loaded.values())))], expected=3)
     known = dict(loaded)
     check(index, known, others)
     for block in added:
@@ -65,7 +65,9 @@ def test_loading_in_portions_is_loading_at_once() -> None:
     chance = np.random.default_rng(6)
     every = chance.integers(0, 2**64, 5000, dtype=np.uint64)
     index = IdentityIndex()
-    index.load((every[at : at + 700], every[at : at + 700]) for at in range(0, 5000, 700))
+    index.load(
+        ((every[at : at + 700], every[at : at + 700]) for at in range(0, 5000, 700)), expected=5000
+    )
     check(index, {identity: identity for identity in every.tolist()}, [1, 2, 3])
 
 
@@ -92,5 +94,5 @@ def test_the_sieve_lets_all_known_and_few_others_through() -> None:
 def test_room_is_16_bytes_and_a_little_for_each() -> None:
     every = np.random.default_rng(8).integers(0, 2**64, 1_000_000, dtype=np.uint64)
     index = IdentityIndex()
-    index.load([(every, every)])
+    index.load([(every, every)], expected=len(every))
     assert index.size_bytes < 18.5 * len(every)

@@ -25,8 +25,9 @@ class ColumnarEventLog:
     def __init__(self, columnar: Columnar, right: Right | None = None) -> None:
         self._table = ClickHouseEvents(columnar, right)
         index = IdentityIndex()
-        index.load(self._table.identities())
-        self._committer = Committer(self._table, index, self._table.position())
+        position = self._table.position()
+        index.load(self._table.identities(), expected=self._table.count(position))
+        self._committer = Committer(self._table, index, position)
 
     def position(self) -> int:
         """The as-of of now: no event will ever appear at or below it that is not there yet."""

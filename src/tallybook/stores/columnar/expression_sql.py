@@ -21,10 +21,9 @@ from tallybook.domain.metering.expressions.nodes import (
 )
 from tallybook.stores.columnar.parameters import DECIMAL, Parameters
 
-_SIMPLE_NUMBER = r"'^[+-]?[0-9]+(\\.[0-9]{1,12})?$'"
+_PLAIN_NUMBER = r"'^[+-]?[0-9]{1,26}(\\.[0-9]{1,12})?$'"
 _ANY_NUMBER = r"'^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]{1,3})?$'"
 _TEXT_OR_DIGITS = r"""'"((?:[^"\\\\]|\\\\.)*)"|(-?[0-9][0-9.eE+-]*)'"""
-_LARGEST_TO_READ = "toDecimal256('1e26', 12)"
 
 
 def text_sql(source: Property | Reading | Attribute, parameters: Parameters) -> str:
@@ -74,12 +73,10 @@ def _literal(value: Decimal | str | bool, parameters: Parameters) -> str:
 
 def _number(text: str) -> str:
     """A text as a number. Most are plain and short, and are read at once."""
-    rounded = f"round(toDecimal256OrNull({text}, 13), 12)"
-    read = f"accurateCastOrNull({rounded}, '{DECIMAL}')"
-    any_number = f"if(abs({rounded}) < {_LARGEST_TO_READ}, {read}, NULL)"
+    exact = f"toDecimal256OrNull(if(match({text}, {_ANY_NUMBER}), {text}, ''), 13)"
     return (
-        f"multiIf(match({text}, {_SIMPLE_NUMBER}), toDecimal128OrNull({text}, 12), "
-        f"match({text}, {_ANY_NUMBER}), {any_number}, NULL)"
+        f"if(match({text}, {_PLAIN_NUMBER}), toDecimal128OrNull({text}, 12), "
+        f"{_settled(f'round({exact}, 12)')})"
     )
 
 
@@ -149,7 +146,7 @@ def _choose(condition: str, yes: str, no: str) -> str:
 
 _SQL: Mapping[str, Callable[..., str]] = {
     "itself": lambda value: value,
-    "negate": lambda number: f"(-{number})",
+    "negate": lambda number: _settled(f"-{_wide(number)}"),
     "not": lambda truth: f"(NOT {truth})",
     "and": lambda left, right: f"({left} AND {right})",
     "or": lambda left, right: f"({left} OR {right})",
@@ -170,7 +167,7 @@ _SQL: Mapping[str, Callable[..., str]] = {
     "ceil_to": _stepped("a > 0"),
     "floor_to": _stepped("a < 0"),
     "round_to": _stepped("{rest} * 2 >= b"),
-    "abs": lambda number: f"abs({number})",
+    "abs": lambda number: _settled(f"abs({_wide(number)})"),
     "min": _extreme("<="),
     "max": _extreme(">="),
     "size": lambda text: f"toDecimal128(lengthUTF8({text}), 12)",

@@ -102,6 +102,32 @@ class Sieve:
         return word, np.left_shift(np.uint8(1), (leading & np.uint64(7)).astype(np.uint8))
 
 
+class _Filling:
+    """A bucket while it is loaded: arrays with room at their end."""
+
+    def __init__(self, room: int) -> None:
+        self._identities = np.empty(room, np.uint64)
+        self._contents = np.empty(room, np.uint64)
+        self._count = 0
+
+    def add(self, identities: Hashes, contents: Hashes) -> None:
+        """Put these at the end, with more room if there is not enough."""
+        end = self._count + len(identities)
+        if end > len(self._identities):
+            self._identities = np.resize(self._identities, end * 5 // 4)
+            self._contents = np.resize(self._contents, end * 5 // 4)
+        self._identities[self._count : end] = identities
+        self._contents[self._count : end] = contents
+        self._count = end
+
+    def sorted_run(self) -> Run:
+        """All of it in order, where it is."""
+        identities, contents = self._identities[: self._count], self._contents[: self._count]
+        order = np.argsort(identities)
+        identities[:], contents[:] = identities[order], contents[order]
+        return Run(identities, contents)
+
+
 class IdentityIndex:
     """The identities of all events. Used by one thread at a time."""
 
@@ -169,9 +195,12 @@ class IdentityIndex:
         if not self._sieve.has_room_for(len(self)):
             self._widen_sieve()
 
-    def load(self, chunks: Iterable[tuple[Hashes, Hashes]]) -> None:
-        """Know all of `chunks`: the start-up of an index that is empty."""
-        parts: list[list[Run]] = [[] for _ in range(_BUCKETS)]
+    def load(self, chunks: Iterable[tuple[Hashes, Hashes]], expected: int) -> None:
+        """Know all of `chunks`, some `expected` identities: the start-up of an index.
+
+        Room is made once, and what comes is put where it stays: no second copy is ever held.
+        """
+        filling = [_Filling(expected // _BUCKETS * 51 // 50 + 64) for _ in range(_BUCKETS)]
         for identities, contents in chunks:
             buckets = (identities >> _SHIFT).astype(np.uint8)
             order = np.argsort(buckets, kind="stable")
@@ -179,14 +208,8 @@ class IdentityIndex:
             identities, contents = identities[order], contents[order]  # noqa: PLW2901
             for bucket in range(_BUCKETS):
                 part = slice(starts[bucket], starts[bucket + 1])
-                parts[bucket].append(Run(identities[part], contents[part]))
-        for bucket, runs in enumerate(parts):
-            if runs:
-                self._settled[bucket] = sorted_run(
-                    np.concatenate([run.identities for run in runs]),
-                    np.concatenate([run.contents for run in runs]),
-                )
-                runs.clear()
+                filling[bucket].add(identities[part], contents[part])
+        self._settled = [bucket.sorted_run() for bucket in filling]
         self._settled_count = sum(map(len, self._settled))
         self._widen_sieve()
 

@@ -71,18 +71,22 @@ class Rows:
             f"{text_sql(parse_path(name), bind)} AS d{number}"
             for number, name in enumerate(scope.group_by)
         ]
-        columns += [f"{sql} AS maybe_{name}" for name, sql in self.values().items()]
+        values = self.values()
+        maybe = {name: f"maybe_{name}" for name in values}
+        columns += [f"assumeNotNull({maybe[name]}) AS {name}" for name in values]
         source = "events"
         where = self.conditions(
             span=Span(scope.span.starts + after, scope.span.ends + after), looks_back=looks_back
         )
+        where += self.readable(maybe)
         if scope.asked:
             columns += ["asked_span", "opens", "closes"]
             source = f"events INNER JOIN ({self._asked()}) AS asked USING (customer)"
             where += [f"{happened} < closes"]
             where += [] if looks_back else [f"{happened} >= opens"]
+        given = ", ".join(f"{sql} AS {maybe[name]}" for name, sql in values.items())
         rows = f"SELECT {', '.join(columns)} FROM {source} WHERE {' AND '.join(where)}"
-        return self._readable(rows)
+        return f"WITH {given} {rows}" if given else rows
 
     def conditions(self, *, span: Span, looks_back: bool = False) -> list[str]:
         """What an event must be: the organization's, the meter's, in time, of whom it is asked."""
@@ -92,11 +96,15 @@ class Rows:
             f"type = {bind.text(scope.meter.event_type)}",
             f"position <= {bind.position(scope.as_of)}",
             f"occurred_at < {bind.instant(span.ends)}",
-            f"toYYYYMM(occurred_at) <= {bind.whole(month_of(span.ends - MICROSECOND))}",
         ]
+        first, last = month_of(span.starts), month_of(span.ends - MICROSECOND)
         if not looks_back:
             found.append(f"occurred_at >= {bind.instant(span.starts)}")
-            found.append(f"toYYYYMM(occurred_at) >= {bind.whole(month_of(span.starts))}")
+        if first == last and not looks_back:
+            found.append(f"toYYYYMM(occurred_at) = {bind.whole(last)}")
+        else:
+            found.append(f"toYYYYMM(occurred_at) <= {bind.whole(last)}")
+            found += [] if looks_back else [f"toYYYYMM(occurred_at) >= {bind.whole(first)}"]
         if scope.customers is not None:
             found.append(self._is_one_of(scope.customers))
         if scope.between is not None:
@@ -139,17 +147,6 @@ class Rows:
         if self.cuts is None:
             return source
         return f"SELECT *, {self.cuts.key('at')} AS time_window FROM ({source})"
-
-    def _readable(self, rows: str) -> str:
-        names = self.scope.meter.aggregation.columns
-        if not names:
-            return rows
-        maybe = {name: f"maybe_{name}" for name in names}
-        present = ", ".join(f"assumeNotNull({maybe[name]}) AS {name}" for name in names)
-        return (
-            f"SELECT * EXCEPT ({', '.join(maybe.values())}), {present} FROM ({rows}) "
-            f"WHERE {' AND '.join(self.readable(maybe))}"
-        )
 
     def _is_one_of(self, customers: Sequence[str]) -> str:
         if len(customers) == 1:
