@@ -208,7 +208,7 @@ def _quality(text: str, reason: str) -> Quality:
 
 
 def _unit(text: str) -> str:
-    unit = _UNITS.get(text.upper())
+    unit = _UNITS.get(text.upper()) if text else ""
     if unit is None:
         raise Fault(f"{text[:20]!r} is no unit.", "unit", "Write one such as kWh.")
     return unit
