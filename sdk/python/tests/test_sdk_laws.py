@@ -90,5 +90,7 @@ def test_every_event_tracked_is_accounted_for(fates: list[Behaviour], count: int
         taken = server.books.ids()
     assert stats.tracked == count == len([each for each in ids if each])
     assert stats.accepted + stats.duplicates + stats.refused == count
-    assert len(taken) == stats.accepted + stats.duplicates
+    answered = stats.accepted + stats.duplicates
+    # An event may be taken unheard of, and refused when it comes again.
+    assert answered <= len(taken) <= answered + stats.refused
     assert taken == [each for each in ids if each in {*taken}], "in order"
