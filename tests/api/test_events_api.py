@@ -203,6 +203,7 @@ def test_one_event_by_itself_that_is_not_taken_is_a_problem(
             "body_too_large", "a bomb is not unpacked",
         ),
     ],
+    ids=lambda value: f"{len(value)} bytes" if isinstance(value, bytes) else None,
 )  # fmt: skip
 def test_what_is_refused_as_a_whole(
     api: Api, body: bytes, content_type: str, encoding: str, status: int, code: str, why: str
