@@ -117,9 +117,12 @@ def measure(client: Client) -> list[Figure]:
     track()
     assert client.flush(60)
     began = time.perf_counter()
+    own, whole = time.thread_time(), time.process_time()
     rate = calls_per_second(track, CALLS)
+    own = time.thread_time() - own
     assert client.flush(60)
     delivered = CALLS / (time.perf_counter() - began)
+    sending = time.process_time() - whole - own
     times = timed(track, TIMED)
     assert client.flush(60)
     steady = timed_steadily(track, STEADY_PER_SECOND, STEADY_SECONDS)
@@ -131,6 +134,8 @@ def measure(client: Client) -> list[Figure]:
     return [
         Figure("track() in one thread", rate, "calls/s", bare, name, at_least=50_000),
         Figure("tracked until answered for", delivered, "events/s"),
+        Figure("processor time of a call", own / CALLS * 1e6, "µs", 1e6 / bare, name),
+        Figure("processor time of sending an event", sending / CALLS * 1e6, "µs"),
         *latencies("at full speed", times, bare_times),
         *latencies("at a steady 10 000/s", steady, bare_steady),
         Figure("peak memory of this bench", peak_memory_mb(), "MB"),
