@@ -24,30 +24,78 @@ from tallybook.stores.columnar.parameters import Parameters
 
 NAMES = ("a", "b", "t")
 
+NUMBERS = [
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "60",
+    "1e3",
+    "-2.5E-1",
+    "0.5",
+    ".5",
+    "5.",
+    "+7",
+    "1e-12",
+    "5e-13",
+    "4.9e-13",
+    "-5e-13",
+    "1e12",
+    "1e25",
+    "1e26",
+    "1.8e26",
+    "1e62",
+    "1e63",
+    "1e999",
+    "1e-400",
+    "0.1234567890125",
+    "-0.0000000000005",
+    "99999999999999999999999999",
+    "99999999999999999999999999.9999999999995",
+    "000000000000000000000000000000000000000007",
+    "170141183460469231731687303.715884105727",
+    "170141183460469231731687303.7158841057275",
+    "-170141183460469231731687303.715884105727",
+    "-170141183460469231731687303.715884105728",
+]
+"""Numbers at the edges of what can be read and computed with."""
+
+TEXTS = (
+    *("", " 5", "5 ", '{"x": 1.10, "y": ["2", true]}', "ÄÖ é😀", "١"),
+    *[
+        "true",
+        "false",
+        "null",
+        "gpt-4",
+        "GPT",
+        "1.2.3",
+        "-",
+        "e5",
+        ".",
+        "1e",
+        "NaN",
+        "inf",
+        "1_000",
+        "0x10",
+        "1,5",
+        "+-5",
+        "1..2",
+        "1e5e5",
+    ],
+)
+"""Texts that are no numbers, some nearly."""
+
 numbers = st.one_of(
-    st.sampled_from(
-        ["0", "-0", "1", "-1", "60", "1e3", "-2.5E-1", "0.5", ".5", "5.", "+7", "1e-12", "5e-13",
-         "4.9e-13", "-5e-13", "1e25", "1e26", "1e-400", "0.1234567890125", "99999999999999999999999999",
-         "99999999999999999999999999.9999999999995", "-0.0000000000005", "1e12", "100000000000000"]
-    ),
-    st.integers(-10**6, 10**6).map(str),
-    st.decimals(-10**9, 10**9, places=4).map(str),
+    st.sampled_from(NUMBERS),
+    st.integers(-(10**6), 10**6).map(str),
+    st.decimals(-(10**9), 10**9, places=4).map(str),
     st.decimals(-100, 100, places=14).map(lambda number: format(number, "f")),
     st.decimals(allow_nan=False, allow_infinity=False).map(str),
-)  # fmt: skip
-texts = st.one_of(
-    st.sampled_from(["", "true", "false", "gpt-4", "GPT", "ÄÖ é😀", "1.2.3", "-", "e5", ".", "1e", "NaN",
-                     "inf", "1_000", " 5", "5 ", "0x10", "1,5", "+-5", "١", "null", '{"x": 1.10, "y": ["2", true]}']),
-    st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6),
-)  # fmt: skip
-json_numbers = numbers.filter(lambda text: _is_json(text))
-documents = st.builds(
-    lambda x, y, s: f'{{"x": {x}, "y": [{y}, {json.dumps(s)}, null], "z": {{"x": true}}}}',
-    json_numbers,
-    json_numbers,
-    texts,
 )
-properties = st.dictionaries(st.sampled_from(NAMES), st.one_of(numbers, numbers, texts, documents))
+texts = st.one_of(
+    st.sampled_from(TEXTS),
+    st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6),
+)
 
 
 def _is_json(text: str) -> bool:
@@ -56,6 +104,16 @@ def _is_json(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+json_numbers = numbers.filter(_is_json)
+documents = st.builds(
+    lambda x, y, s: f'{{"x": {x}, "y": [{y}, {json.dumps(s)}, null], "z": {{"x": true}}}}',
+    json_numbers,
+    json_numbers,
+    texts,
+)
+properties = st.dictionaries(st.sampled_from(NAMES), st.one_of(numbers, numbers, texts, documents))
 
 
 def _quote(text: str) -> str:
@@ -79,6 +137,19 @@ def _binary(signs: list[str], left: Any, right: Any) -> Any:
     return st.builds(lambda a, sign, b: f"({a} {sign} {b})", left, st.sampled_from(signs), right)
 
 
+def _called(names: list[str], *operands: Any) -> Any:
+    joined = st.tuples(*operands).map(", ".join)
+    return st.builds(lambda name, given: f"{name}({given})", st.sampled_from(names), joined)
+
+
+def _numeric(text: str) -> str:
+    return f"number({text})"
+
+
+def _textual(text: str) -> str:
+    return f"text({text})"
+
+
 def _expressions(kind: Kind, depth: int) -> st.SearchStrategy[str]:
     """Texts of expressions that give `kind`."""
     if not depth:
@@ -86,32 +157,28 @@ def _expressions(kind: Kind, depth: int) -> st.SearchStrategy[str]:
     number, text, truth = (_expressions(kind, depth - 1) for kind in Kind)
     itself = _expressions(kind, depth - 1)
     choices = [itself, st.builds(lambda c, y, n: f"({c} ? {y} : {n})", truth, itself, itself)]
-    steps = st.sampled_from(["ceil_to", "floor_to", "round_to"])
     if kind is Kind.NUMBER:
+        step = leaves[kind].filter(lambda leaf: leaf != "0")
         choices += [
-            _binary(["+", "-", "*", "/", "%"], number, number),
-            _binary(["*", "/", "+"], number, number),
-            st.builds(lambda f, a, b: f"{f}({a}, number({b}))", steps, number, leaves[kind]
-                      .filter(lambda leaf: leaf != "0")),
-            st.builds(lambda f, a, b: f"{f}({a}, {b}, 7)", st.sampled_from(["min", "max"]), number, number),
+            _binary(["+", "-", "*", "/", "%", "*", "/", "+"], number, number),
+            _called(["ceil_to", "floor_to", "round_to"], number, step.map(_numeric)),
+            _called(["min", "max"], number, number, st.just("7")),
             number.map(lambda a: f"abs(-{a})"),
             text.map(lambda a: f"size({a})"),
-        ]  # fmt: skip
-    elif kind is Kind.TEXT:
-        choices += [
-            text.map(lambda a: f"lower({a})"),
-            st.builds(lambda a, b: f"(text({a}) + {b})", text, text),
         ]
+    elif kind is Kind.TEXT:
+        choices += [text.map(lambda a: f"lower({a})"), _binary(["+"], text.map(_textual), text)]
     else:
+        methods = st.sampled_from(["contains", "startsWith", "endsWith"])
         choices += [
             _binary(["&&", "||"], truth, truth),
             truth.map(lambda a: f"(!{a})"),
-            _binary(["==", "!=", "<", "<=", ">", ">="], number.map(lambda a: f"number({a})"), number),
-            _binary(["==", "!="], text.map(lambda a: f"text({a})"), text),
-            st.sampled_from(["has(a)", "has(t.y)", "has(t.y[1])", "(a in [1, -2.5, 1e3])", '(b in ["true", "gpt-4"])']),
-            st.builds(lambda a, m, b: f"text({a}).{m}({b})", text,
-                      st.sampled_from(["contains", "startsWith", "endsWith"]), text),
-        ]  # fmt: skip
+            _binary(["==", "!=", "<", "<=", ">", ">="], number.map(_numeric), number),
+            _binary(["==", "!="], text.map(_textual), text),
+            st.sampled_from(["has(a)", "has(t.y)", "has(t.y[1])"]),
+            st.sampled_from(["(a in [1, -2.5, 1e3])", '(b in ["true", "gpt-4"])']),
+            st.builds(lambda a, m, b: f"text({a}).{m}({b})", text, methods, text),
+        ]
     return st.one_of(choices)
 
 

@@ -28,10 +28,10 @@ from tallybook.domain.metering.expressions.nodes import (
 )
 
 LARGEST = Decimal(2**127 - 1).scaleb(-SCALE, decimal.Context(prec=100))
-"""The largest result that an operation may have: 2¹²⁷ - 1 units of the last decimal place."""
+SMALLEST = Decimal(-(2**127)).scaleb(-SCALE, decimal.Context(prec=100))
+"""The bounds of every number, read or computed: 128 bits of units of the last decimal place."""
 
 _QUANTUM = Decimal(1).scaleb(-SCALE)
-_TOO_LARGE_TO_READ = Decimal(10) ** INTEGER_DIGITS
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _TRUTHS = {"true": True, "false": False}
@@ -91,12 +91,10 @@ def read_number(text: str, name: str) -> Decimal | Unknown:
         return Unknown("not_a_number", f"{name} is {text[:40]!r}, not a number")
     with widely():
         exact = Decimal(text)
-        if exact.adjusted() >= INTEGER_DIGITS and exact:
-            return Unknown("too_large", f"{name} is larger than a quantity can be")
-        number = _settled(exact)
-    if abs(number) >= _TOO_LARGE_TO_READ:
-        return Unknown("too_large", f"{name} is larger than a quantity can be")
-    return number
+        number = LARGEST + 1 if exact and exact.adjusted() > INTEGER_DIGITS else _settled(exact)
+    if SMALLEST <= number <= LARGEST:
+        return number
+    return Unknown("too_large", f"{name} is larger than a quantity can be")
 
 
 def _settled(number: Decimal) -> Decimal:
@@ -109,9 +107,9 @@ def _bounded(value: Value | Unknown) -> Value | Unknown:
     if not isinstance(value, Decimal):
         return value
     settled = _settled(value)
-    if abs(settled) > LARGEST:
-        return Unknown("too_large", "a result is larger than a quantity can be")
-    return settled
+    if SMALLEST <= settled <= LARGEST:
+        return settled
+    return Unknown("too_large", "a result is larger than a quantity can be")
 
 
 def _text(properties: Mapping[str, str], path: tuple[str | int, ...]) -> str:
