@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from msgspec import convert
 
 from contracts import day
@@ -19,6 +20,7 @@ from tallybook.domain.kernel.errors import Unavailable
 from tallybook.services.close_period import close_due_periods
 from tallybook.services.ports import Wiring
 from tallybook.stores.columnar.client import Columnar
+from tallybook.stores.sql.database import open_database
 
 BASE: Answer = {
     "key": "base",
@@ -273,6 +275,49 @@ def test_a_tampered_log_is_noticed(
     assert not verification["is_equal"], why
     assert what in {difference["what"] for difference in verification["differences"]}, why
     assert {difference["line"] for difference in verification["differences"]} == {1}, why
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "why"),
+    [
+        (
+            "INSERT INTO invoice_lines SELECT organization_id, invoice_id, 9, price_key, name, "
+            "service_starts, service_ends, quantity, unit, exact_amount, amount_minor, working, "
+            "proof FROM invoice_lines WHERE price_key = 'calls'",
+            "line for calls",
+            "January's calls are printed twice",
+        ),
+        (
+            "UPDATE invoice_lines SET service_ends = service_starts + interval '28 days' "
+            "WHERE price_key = 'support'",
+            "service_period",
+            "a fee for a part of the month",
+        ),
+        (
+            "DELETE FROM invoice_lines USING invoices WHERE invoice_id = id AND price_key = 'base' "
+            "AND occasion = 'period'",
+            "line for base",
+            "the fee of February is gone",
+        ),
+    ],
+)
+def test_a_tampered_draft_is_noticed(
+    story: Story, clock: Clock, migrated_database_url: str, change: str, what: str, why: str
+) -> None:
+    story.customer("acme")
+    story.subscribe("acme", "pro", day(1))
+    clock.now = day(2)
+    story.call("acme", day(1, 5))
+    story.bill()
+    [_, january] = story.invoices("acme")
+    sums = "SELECT sum(amount_minor) FROM invoice_lines WHERE invoice_id = invoices.id"
+    engine = open_database(migrated_database_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text(change))
+        connection.execute(sa.text(f"UPDATE invoices SET total_minor = ({sums})"))
+    engine.dispose()
+    verification = story.post(f"/v1/invoices/{january['id']}/verify")
+    assert what in {difference["what"] for difference in verification["differences"]}, why
 
 
 def crowd(story: Story, count: int) -> None:

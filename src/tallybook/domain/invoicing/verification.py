@@ -106,7 +106,7 @@ def verify(invoice: Invoice, plan: PlanVersion, recomputed: Mapping[int, LineIte
     """
     differences = [
         *chain.from_iterable(_check_line(line, recomputed) for line in invoice.lines),
-        *(_missing_lines(invoice, recomputed) if invoice.reckoning else _missing(invoice, plan)),
+        *(_missing_lines(invoice, recomputed) if invoice.reckoning else _owed_once(invoice, plan)),
         *_check_total(invoice),
     ]
     counted = (line.proof.evidence.event_count for line in recomputed.values() if line.proof)
@@ -135,12 +135,36 @@ def _missing_lines(invoice: Invoice, recomputed: Mapping[int, LineItem]) -> Iter
             yield Difference(None, f"line for {line.price_key}", "missing", "owed")
 
 
-def _missing(invoice: Invoice, plan: PlanVersion) -> Iterator[Difference]:
-    printed = {line.price_key for line in invoice.lines}
-    for price in plan.prices:
-        is_owed = price.timing is Timing.IN_ARREARS and invoice.occasion is Occasion.PERIOD
-        if is_owed and price.key not in printed:
+def _owed_once(invoice: Invoice, plan: PlanVersion) -> Iterator[Difference]:
+    """Lines of a plain subscription that are missing, there twice, or for a time not owed here.
+
+    An opening owes fees in advance. The end of a period owes every price: usage and fees in arrears
+    for it, fees in advance from its end on. Only a change ends a subscription, and none is plain
+    afterwards.
+    """
+    owed = [
+        price
+        for price in plan.prices
+        if price.timing is Timing.IN_ADVANCE or invoice.occasion is Occasion.PERIOD
+    ]
+    for price in owed:
+        lines = [line for line in invoice.lines if line.price_key == price.key]
+        if not lines:
             yield Difference(None, f"line for {price.key}", "missing", "owed")
+        for line in lines[1:]:
+            yield Difference(line.number, f"line for {price.key}", "again", "owed once")
+        is_next = price.timing is Timing.IN_ADVANCE and invoice.occasion is Occasion.PERIOD
+        for line in lines:
+            span = line.service_period
+            if is_next and span.starts != invoice.period.ends:
+                ends = invoice.period.ends.isoformat()
+                yield Difference(line.number, "service_period", _told(span), f"from {ends}")
+            if not is_next and span != invoice.period:
+                yield Difference(line.number, "service_period", _told(span), _told(invoice.period))
+    not_owed = {price.key for price in plan.prices} - {price.key for price in owed}
+    for line in invoice.lines:
+        if line.price_key in not_owed:
+            yield Difference(line.number, f"line for {line.price_key}", "printed", "not owed")
 
 
 def _check_total(invoice: Invoice) -> Iterator[Difference]:
