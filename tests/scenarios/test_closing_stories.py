@@ -438,3 +438,27 @@ def test_a_period_with_too_many_windows_holds_up_no_other(story: Story, clock: C
     [stuck] = run["stuck"]
     assert (stuck["subscription_key"], stuck["code"]) == ("acme", "too_many_windows")
     assert [len(story.invoices(key)) for key in ("acme", "beta")] == [0, 3]
+
+
+def test_an_amount_of_absurdly_many_digits_holds_up_no_other(story: Story, clock: Clock) -> None:
+    endless = "9" * 26 + "." + "9" * 12
+    absurd: Answer = {
+        "key": "calls",
+        "name": "Calls",
+        "meter": "sizes",
+        "rule": {"model": "per_unit", "unit_amount": endless},
+        "conversion": {"multiply_by": endless},
+        "discount_pct": "0.0000000001",
+    }
+    story.meter("sizes", value="size")
+    terms = {"key": "absurd", "name": "Absurd", "currency": "EUR", "prices": [absurd]}
+    story.post("/v1/plans", terms)
+    for key, plan in (("acme", "absurd"), ("beta", "usage")):
+        story.customer(key)
+        story.subscribe(key, plan, day(1))
+        story.call(key, day(1), size=endless)
+    clock.now = day(2)
+    run = story.bill()
+    [stuck] = run["stuck"]
+    assert (stuck["subscription_key"], stuck["code"]) == ("acme", "amount_too_long")
+    assert [len(story.invoices(key)) for key in ("acme", "beta")] == [0, 1]

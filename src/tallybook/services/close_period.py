@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,7 @@ from tallybook.services.draw_up_invoices import (
     find_boundary,
     load_contracts,
 )
-from tallybook.services.measure_charges import measure_charges
+from tallybook.services.measure_charges import UsageSheet, measure_charges
 from tallybook.services.ports import Records, Wiring
 
 CHUNK = 2_000
@@ -104,19 +105,9 @@ def _close_chunk(
         boundaries, stuck = _find_boundaries(pending, terms, contracts)
         wanted = [one for boundary in boundaries for one in boundary.wanted]
         sheet = measure_charges(wiring, terms.organization_id, wanted, as_of=terms.as_of)
-        drafts = (
-            draw_up(
-                boundary,
-                sheet,
-                organization_id=terms.organization_id,
-                as_of=terms.as_of,
-                created_at=terms.created_at,
-            )
-            for boundary in boundaries
-        )
-        invoices = [invoice for invoice in drafts if invoice is not None]
-        done = done.joined(_record(records, terms, boundaries, invoices, stuck))
-        pending = [boundary.following for boundary in boundaries]
+        drawn_up, invoices, unrated = _draw_up_all(boundaries, sheet, terms)
+        done = done.joined(_record(records, terms, drawn_up, invoices, [*stuck, *unrated]))
+        pending = [boundary.following for boundary in drawn_up]
         moved |= {subscription.id: subscription for subscription in pending}
     records.subscriptions.replace_many(list(moved.values()))
     return done
@@ -136,6 +127,41 @@ def _find_boundaries(
         if boundary is not None:
             boundaries.append(boundary)
     return boundaries, stuck
+
+
+def _draw_up_all(
+    boundaries: Sequence[Boundary], sheet: UsageSheet, terms: _Terms
+) -> tuple[list[Boundary], list[Invoice], list[Stuck]]:
+    """The boundaries that could be rated, their drafts, and the subscriptions that could not."""
+    drawn_up: list[Boundary] = []
+    invoices: list[Invoice] = []
+    stuck: list[Stuck] = []
+    for boundary in boundaries:
+        try:
+            invoice = draw_up(
+                boundary,
+                sheet,
+                organization_id=terms.organization_id,
+                as_of=terms.as_of,
+                created_at=terms.created_at,
+            )
+        except Refusal as refusal:
+            stuck.append(stuck_at(boundary.subscription.key, refusal))
+            continue
+        except decimal.Inexact:
+            stuck.append(stuck_at(boundary.subscription.key, _TOO_LONG))
+            continue
+        drawn_up.append(boundary)
+        if invoice is not None:
+            invoices.append(invoice)
+    return drawn_up, invoices, stuck
+
+
+_TOO_LONG = Invalid(
+    "amount_too_long",
+    "An amount of this period has more digits than are calculated with exactly.",
+    mend="Look at the quantities and prices of its plan: one of them is absurdly large or fine.",
+)
 
 
 def _record(

@@ -30,9 +30,7 @@ from tallybook.services.find_subscriptions import (
 )
 from tallybook.services.start_subscription import start_subscription
 
-SubscriptionKey = Annotated[
-    str, PathParameter(description="The subscription's key, or its id where the key has a slash.")
-]
+SubscriptionKey = Annotated[str, PathParameter(description="The subscription's key, or its id.")]
 
 
 class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):

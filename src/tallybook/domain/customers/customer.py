@@ -42,7 +42,7 @@ class CustomerChange(
 
 def checked(customer: Customer) -> Customer:
     """The customer in its usual spelling; refused where a field cannot be what was meant."""
-    checked_key(customer.key)
+    checked_key(customer.key, may_have_slash=True)
     minor_digits(customer.currency)
     checked_timezone(customer.timezone)
     return msgspec.structs.replace(
