@@ -1,4 +1,4 @@
-"""Events over HTTP: every form, every verdict, every limit, and nobody else's."""
+"""Events over HTTP: every form, every verdict, every limit, and nobody else's (docs/semantics/events.md)."""
 
 from __future__ import annotations
 

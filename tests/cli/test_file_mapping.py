@@ -107,3 +107,25 @@ def test_a_mapping_that_cannot_work_is_refused_before_the_first_row(
         made(BASIC | option)
     assert (refused.value.code, refused.value.field) == (code, field)
     assert refused.value.mend
+
+
+def test_a_format_brings_its_mapping_and_what_is_said_goes_before_it() -> None:
+    nem = read_mapping(None, {"format": "nem"})
+    assert (nem.type, nem.customer, nem.time.column, nem.id) == ("kind", "nmi", "at", ("id",))
+    log = read_mapping(None, {"format": "access-log", "customer": "user", "also": ["query"]})
+    assert (log.type, log.customer) == ("=request", "user")
+    assert log.properties is not None
+    assert {"path", "query"} <= set(log.properties)
+    assert not {"address", "user"} & set(log.properties), "people, unless they are asked for"
+    chosen = {"format": "nem", "properties": {"kwh": "value"}, "time": {"timezone": "UTC"}}
+    said = read_mapping(None, chosen | {"also": ["reason"]})
+    assert said.properties == {"kwh": "value", "reason": "reason"}
+    assert (said.time.column, said.time.timezone) == ("at", "UTC")
+
+
+def test_a_log_does_not_say_who_pays_and_no_format_is_guessed() -> None:
+    with pytest.raises(Invalid, match="customer"):
+        read_mapping(None, {"format": "access-log"})
+    with pytest.raises(Invalid, match="No format") as refused:
+        read_mapping(None, {"format": "accesslog"})
+    assert "access-log" in refused.value.mend

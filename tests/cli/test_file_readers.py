@@ -6,6 +6,7 @@ import gzip
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -17,7 +18,7 @@ from tallybook.cli.files.rows import Broken, ReadOptions, Row, cell_at, text_of
 from tallybook.domain.kernel.errors import Invalid
 
 
-def rows_of(path: Path, format_name: str = "", **options: str) -> list[Row | Broken]:
+def rows_of(path: Path, format_name: str = "", **options: Any) -> list[Row | Broken]:
     with open_file(path, format_name, ReadOptions(**options)) as reading:
         rows = list(reading.rows())
         done, total = reading.progress()

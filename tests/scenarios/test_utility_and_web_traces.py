@@ -283,8 +283,8 @@ def test_two_years_of_ten_households(tallybook: Any, tmp_path: Path) -> None:
     assert max((Decimal(row["quantity"]), row["customer"]) for row in highest) == (
         Decimal("5.907"), "10006704",
     )  # fmt: skip
-    hour = ("--from", "2012-06-11T13:00:00Z", "--to", "2012-06-11T14:00:00Z")
-    assert used(tallybook, "demand", "-c", "10006704", *hour) == Decimal("5.907")
+    half_hour = ("--from", "2012-06-11T13:30:00Z", "--to", "2012-06-11T14:00:00Z")
+    assert used(tallybook, "demand", "-c", "10006704", *half_hour) == Decimal("5.907")
 
     afternoons = Decimal(0)
     for window in rows(tallybook, "energy", *span, "-w", "hour"):

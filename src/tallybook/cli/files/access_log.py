@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -182,6 +183,7 @@ class _Occurrences:
 
     def __init__(self) -> None:
         self._by_time: dict[datetime, dict[bytes, int]] = {}
+        self._times: list[datetime] = []  # those of `_by_time`, a heap
         self._remembered = 0
         self._forgotten_until: datetime | None = None
 
@@ -190,11 +192,13 @@ class _Occurrences:
         digest = hashlib.blake2b(facts.encode(), digest_size=12).digest()
         if self._forgotten_until is not None and at <= self._forgotten_until:
             return f"{digest.hex()}@{line}"
-        seen = self._by_time.setdefault(at, {})
+        seen = self._by_time.get(at)
+        if seen is None:
+            seen = self._by_time[at] = {}
+            heapq.heappush(self._times, at)
         count = seen[digest] = seen.get(digest, 0) + 1
         self._remembered += 1 if count == 1 else 0
         while self._remembered > _LINES_REMEMBERED and len(self._by_time) > 1:
-            oldest = min(self._by_time)
-            self._forgotten_until = oldest
-            self._remembered -= len(self._by_time.pop(oldest))
+            self._forgotten_until = heapq.heappop(self._times)
+            self._remembered -= len(self._by_time.pop(self._forgotten_until))
         return digest.hex() if count == 1 else f"{digest.hex()}:{count}"
