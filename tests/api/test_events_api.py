@@ -1,4 +1,7 @@
-"""Events over HTTP: every form, every verdict, every limit, and nobody else's (docs/semantics/events.md)."""
+"""Events over HTTP: every form, every verdict, every limit, and nobody else's.
+
+Rules: docs/semantics/events.md
+"""
 
 from __future__ import annotations
 
