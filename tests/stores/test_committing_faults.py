@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -23,7 +24,7 @@ from tallybook.domain.events.forms import Form
 from tallybook.domain.events.reading import read_events
 from tallybook.domain.kernel.errors import Unavailable
 from tallybook.services.ports import Appended, EventLog
-from tallybook.stores.columnar import committer
+from tallybook.stores.columnar import waiting
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.event_log import ColumnarEventLog
 
@@ -221,9 +222,9 @@ def test_a_block_that_fails_fails_all_that_waited_for_it(
         raise DatabaseError("gone")
 
     breakable.fault = holds
-    first = begin(log, "first")
+    first = begin(log, sent("first"))
     assert is_held.wait(10)
-    waiting = [begin(log, f"{number}") for number in range(8)]
+    waiting = [begin(log, sent(f"{number}")) for number in range(8)]
     is_let_go.set()
     for future in (first, *waiting):
         assert isinstance(future.exception(10), Unavailable)
@@ -232,10 +233,48 @@ def test_a_block_that_fails_fails_all_that_waited_for_it(
     assert len(everything(log)) == 8
 
 
+@pytest.mark.parametrize("lands", [True, False])
+def test_what_is_in_flight_is_known(
+    log: ColumnarEventLog, breakable: BreakableColumnar, lands: bool
+) -> None:
+    """While one block is written the next is decided, as if the first had landed."""
+    is_held, is_let_go = threading.Event(), threading.Event()
+
+    def holds(rows: bytes, insert: Insert) -> None:
+        is_held.set()
+        is_let_go.wait(10)
+        if not lands:
+            raise DatabaseError("gone")
+        insert(rows)
+
+    breakable.fault = holds
+    first = begin(log, sent("1", properties={"n": 1}))
+    assert is_held.wait(10)
+    again = [
+        begin(log, sent("1", properties={"n": 1})),
+        begin(log, sent("1", properties={"n": msgspec.Raw(b"1.0")})),
+        begin(log, sent("1", properties={"n": 2})),
+        begin(log, sent("2")),
+    ]
+    assert not any(future.done() for future in (first, *again)), "nothing is answered before"
+    time.sleep(0.1)
+    is_let_go.set()
+    if lands:
+        told = [future.result(10).exceptions.get(0) for future in (first, *again)]
+        assert [each and f"{each.verdict.value} {each.field}".strip() for each in told] == [
+            None, "duplicate", "duplicate", "conflict properties/n", None,
+        ]  # fmt: skip
+    else:
+        assert all(isinstance(f.exception(10), Unavailable) for f in (first, *again))
+        breakable.fault = None
+        assert verdicts(log, sent("1", properties={"n": 2}), sent("2")) == ["accepted"] * 2
+    assert [event.position for event in everything(log)] == [1, 2]
+
+
 def test_more_than_can_wait_is_refused_at_once(
     log: ColumnarEventLog, breakable: BreakableColumnar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(committer, "MAX_WAITING_EVENTS", 3)
+    monkeypatch.setattr(waiting, "MAX_WAITING_EVENTS", 3)
     is_held, is_let_go = threading.Event(), threading.Event()
 
     def holds(rows: bytes, insert: Insert) -> None:
@@ -244,11 +283,11 @@ def test_more_than_can_wait_is_refused_at_once(
         insert(rows)
 
     breakable.fault = holds
-    futures = [begin(log, "0")]
+    futures = [begin(log, sent("0"))]
     assert is_held.wait(10)
-    futures += [begin(log, f"{number}") for number in (1, 2, 3)]
+    futures += [begin(log, sent(f"{number}")) for number in (1, 2, 3)]
     with pytest.raises(Unavailable) as refused:
-        begin(log, "4")
+        begin(log, sent("4"))
     assert refused.value.code == "too_busy"
     is_let_go.set()
     assert all(not future.result(10).exceptions for future in futures)
@@ -257,14 +296,14 @@ def test_more_than_can_wait_is_refused_at_once(
 
 def test_closing_finishes_what_waits_and_takes_no_more(breakable: BreakableColumnar) -> None:
     log = ColumnarEventLog(breakable)
-    futures = [begin(log, f"{number}") for number in range(20)]
+    futures = [begin(log, sent(f"{number}")) for number in range(20)]
     log.close()
     assert all(future.done() and not future.result().exceptions for future in futures)
     with pytest.raises(Unavailable) as refused:
-        begin(log, "late")
+        begin(log, sent("late"))
     assert refused.value.code == "shutting_down"
 
 
-def begin(log: EventLog, id_: str) -> Future[Appended]:
-    reading = read_events(msgspec.json.encode([sent(id_)]), Form.JSON)
+def begin(log: EventLog, event: dict[str, Any]) -> Future[Appended]:
+    reading = read_events(msgspec.json.encode([event]), Form.JSON)
     return log.append("org_a", reading.events, reading.texts, received_at=ARRIVED)

@@ -24,7 +24,7 @@ from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.deduplication import decide
 from tallybook.stores.columnar.event_log import ColumnarEventLog
 from tallybook.stores.columnar.event_table import ClickHouseEvents
-from tallybook.stores.columnar.identity_index import IdentityIndex
+from tallybook.stores.columnar.identity_index import IdentityIndex, sorted_run
 
 IDENTITY = 6747179074501356947
 CONTENT = 7504786818951967855
@@ -118,12 +118,12 @@ def test_two_identities_of_one_hash_are_two_events() -> None:
     """No two texts of one hash are at hand, so the hashes are made equal."""
     block = _block(["1", "2", "1", "2"])
     block.identities[:] = 7
-    decided = decide(block, IdentityIndex(), lambda _: {})
+    decided = decide(block, IdentityIndex().find, lambda _: {})
     assert decided.accepted.tolist() == [True, True, False, False]
     index = IdentityIndex()
-    index.add(block.identities[:1], block.contents[:1])
+    index.add(sorted_run(block.identities[:1], block.contents[:1]))
     kept = [("org_a", block.event(0)[1].kept())]
-    decided = decide(block, index, lambda identities: dict.fromkeys(identities, kept))
+    decided = decide(block, index.find, lambda identities: dict.fromkeys(identities, kept))
     assert decided.accepted.tolist() == [False, True, False, False]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallybook.stores.columnar import identity_index
-from tallybook.stores.columnar.identity_index import Hashes, IdentityIndex, Sieve
+from tallybook.stores.columnar.identity_index import Hashes, IdentityIndex, Sieve, sorted_run
 
 hashes = st.integers(0, 2**64 - 1) | st.integers(0, 3) | st.integers(2**64 - 3, 2**64 - 1)
 
@@ -41,7 +41,7 @@ def test_it_knows_what_it_was_told(
     check(index, known, others)
     for block in added:
         new = {identity: content for identity, content in block.items() if identity not in known}
-        index.add(column(list(new)), column(list(new.values())))
+        index.add(sorted_run(column(list(new)), column(list(new.values()))))
         known |= new
         check(index, known, others)
 
@@ -54,7 +54,7 @@ def test_it_stays_right_while_runs_move_into_buckets(monkeypatch: pytest.MonkeyP
     known: dict[int, int] = {}
     for size in chance.integers(1, 400, 200).tolist():
         new = chance.integers(0, 2**64, size, dtype=np.uint64)
-        index.add(new, ~new)
+        index.add(sorted_run(new, ~new))
         known |= dict(zip(new.tolist(), (~new).tolist(), strict=True))
         if size % 7 == 0:
             check(index, known, chance.integers(0, 2**63, 50).tolist())
@@ -74,8 +74,8 @@ def test_loading_in_portions_is_loading_at_once() -> None:
 def test_an_identity_known_twice_is_found() -> None:
     """Two events whose identities share a hash: one of the contents is given."""
     index = IdentityIndex()
-    index.add(column([7]), column([1]))
-    index.add(column([7]), column([2]))
+    index.add(sorted_run(column([7]), column([1])))
+    index.add(sorted_run(column([7]), column([2])))
     found, contents = index.find(column([7]))
     assert found.all()
     assert contents[0] in {1, 2}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from xxhash import xxh3_64_intdigest
 
 from tallybook.domain.events.event import SentEvent
-from tallybook.services.ports import Appended
+from tallybook.services.ports import Appended, NotTaken
 from tallybook.stores.columnar.identity_index import Hashes
 
 COLUMNS = (
@@ -118,6 +118,16 @@ class Block:
         which = int(np.searchsorted(self.starts, number, side="right")) - 1
         appending = self.appendings[which]
         return appending.organization_id, appending.events[number - self.starts[which]]
+
+    def by_appending(self, exceptions: Mapping[int, NotTaken]) -> dict[int, dict[int, NotTaken]]:
+        """What is said by number in the block, by the request and by number in that."""
+        found: dict[int, dict[int, NotTaken]] = {}
+        which = 0
+        for number in sorted(exceptions):
+            while number >= self.starts[which + 1]:
+                which += 1
+            found.setdefault(which, {})[number - self.starts[which]] = exceptions[number]
+        return found
 
     def rows(self, accepted: npt.NDArray[np.bool_], base: int) -> bytes:
         """The rows of the accepted events, at positions from `base` + 1 on, for `COLUMNS`."""

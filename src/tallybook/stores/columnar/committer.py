@@ -1,34 +1,37 @@
-"""The one thread that appends to the log. See docs/decisions/0005-one-committer.md.
+"""What appends to the log: one who decides, one who writes. See decision 5.
 
-It takes all that is waiting as one block, decides what of it is new, inserts that at the positions
-that follow, and only then answers. Identity and event are one fact: the index is told of an event
-after the table has it, and is made from the table at every start.
+The decider takes what is waiting as one block, and decides what of it is new and at which positions
+it will be. The writer inserts one block after another, and answers each when it is on disk. While
+one is written, which leaves Python's lock free, the next is prepared.
+
+Identity and event are one fact. The index is told of an event after the table has it; what is still
+in flight the decider knows besides, and forgets if it does not land.
 """
 
 from __future__ import annotations
 
+import queue
 import threading
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import structlog
 
 from tallybook.domain.kernel.errors import Refusal, Unavailable
-from tallybook.services.ports import Appended, NotTaken
+from tallybook.services.ports import Appended
 from tallybook.stores.columnar.block import Appending, Block
 from tallybook.stores.columnar.deduplication import Decided, Kept, decide
-from tallybook.stores.columnar.identity_index import Hashes, IdentityIndex
+from tallybook.stores.columnar.identity_index import Hashes, IdentityIndex, Run, sorted_run
+from tallybook.stores.columnar.refusals import refusal_for
+from tallybook.stores.columnar.waiting import Waiting
 
 _log = structlog.get_logger("tallybook.events")
 
-MAX_BLOCK_EVENTS = 20_000
-MAX_BLOCK_BYTES = 32 * 1024 * 1024
-MAX_WAITING_EVENTS = 200_000
-MAX_WAITING_BYTES = 256 * 1024 * 1024
-_LINGER_SECONDS = 0.003
 _IDLE_SECONDS = 15
 
 
@@ -54,118 +57,115 @@ class EventTable(Protocol):
         """Events by the hash of their identity."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flight:
+    """A block that is decided, with its rows, and the run of identities that it adds.
+
+    It was decided as if those before it had landed; `hope` tells whether one has failed since.
+    """
+
+    block: Block
+    decided: Decided
+    rows: bytes
+    run: Run
+    hope: int
+
+
 class Committer:
     """Appends blocks, one after another, to a table whose identities up to `position` are known."""
 
     def __init__(self, table: EventTable, index: IdentityIndex, position: int) -> None:
+        self.position = position
         self._table = table
         self._index = index
-        self.position = position
         self._events = table.count(position)
+        self._promised = position
+        self._hope = 0
         self._is_sure = True
-        self._is_closing = False
-        self._waiting: deque[Appending] = deque()
-        self._waiting_events = 0
-        self._waiting_bytes = 0
-        self._expected = 1
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
-        self._thread.start()
+        self._flying: deque[_Flight] = deque()
+        self._landed: deque[_Flight] = deque()
+        self._line: queue.Queue[_Flight | None] = queue.Queue(1)
+        self._waiting = Waiting(self._is_writer_idle)
+        self._threads = [
+            threading.Thread(target=self._decide_all, name="decider", daemon=True),
+            threading.Thread(target=self._write_all, name="writer", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def append(self, appending: Appending) -> None:
         """Let `appending` wait for its block. `Unavailable` when too much is waiting, or closed."""
-        with self._changed:
-            if self._is_closing or not self._thread.is_alive():
-                raise Unavailable(
-                    "shutting_down",
-                    "The server is about to stop and takes no more events.",
-                    mend="Send them again when it is back.",
-                )
-            if (
-                self._waiting_events >= MAX_WAITING_EVENTS
-                or self._waiting_bytes >= MAX_WAITING_BYTES
-            ):
-                raise Unavailable(
-                    "too_busy",
-                    "More events are waiting than can be written at once.",
-                    mend="Send them again after a moment.",
-                )
-            self._waiting.append(appending)
-            self._waiting_events += len(appending)
-            self._waiting_bytes += appending.bytes
-            self._changed.notify()
+        self._waiting.append(appending)
 
     def close(self) -> None:
         """Take no more, commit what is waiting, and stop."""
-        with self._changed:
-            self._is_closing = True
-            self._changed.notify()
-        self._thread.join()
+        self._waiting.close()
+        for thread in self._threads:
+            thread.join()
 
-    def _run(self) -> None:
-        while (appendings := self._next()) is not None:
+    def find(self, wanted: Hashes) -> tuple[npt.NDArray[np.bool_], Hashes]:
+        """Which identities are known, those in flight included, and the contents they came with."""
+        found, contents = self._index.find(wanted)
+        for flight in self._flying:
+            if len(flight.run):
+                flight.run.find(wanted, found, contents)
+        return found, contents
+
+    def _is_writer_idle(self) -> bool:
+        return not self._line.unfinished_tasks
+
+    # The decider's thread. It alone touches the index, and what is flying.
+
+    def _decide_all(self) -> None:
+        while (appendings := self._waiting.take(_IDLE_SECONDS)) is not None:
             try:
-                self._commit(appendings)
+                self._decide(appendings)
             except BaseException as error:  # whatever it was, whoever waits gets an answer
-                self._is_sure = False
-                refusal = _refusal(error)
-                for appending in appendings:
-                    if not appending.done.done():
-                        appending.done.set_exception(refusal)
-                with suppress(Exception):  # where there is no room, there may be none for a log
-                    _log.exception("commit failed", code=refusal.code)
-                with suppress(Exception):  # else before the next block
-                    self._find_out()
+                _refuse(appendings, error)
+        self._line.put(None)
 
-    def _next(self) -> list[Appending] | None:
-        """All that is waiting, up to a block's size; nothing of a while, and None once closed.
-
-        Where several were answered together, the same senders are likely to send again: waiting a
-        moment for them makes one block of two.
-        """
-        with self._changed:
-            if not self._waiting and not self._is_closing:
-                self._changed.wait(_IDLE_SECONDS)
-            if not self._waiting:
-                return None if self._is_closing else []
-            until = time.monotonic() + _LINGER_SECONDS
-            while len(self._waiting) < self._expected and not self._is_closing:
-                if not self._changed.wait(max(0.0, until - time.monotonic())):
-                    break
-            taken: list[Appending] = []
-            events = size = 0
-            while self._waiting and events < MAX_BLOCK_EVENTS and size < MAX_BLOCK_BYTES:
-                taken.append(self._waiting.popleft())
-                events += len(taken[-1])
-                size += taken[-1].bytes
-            self._waiting_events -= events
-            self._waiting_bytes -= size
-            self._expected = len(taken)
-            return taken
-
-    def _commit(self, appendings: Sequence[Appending]) -> None:
+    def _decide(self, appendings: Sequence[Appending]) -> None:
+        self._note_landed()
         if not self._is_sure:
+            self._line.join()
             self._find_out()
         if not appendings:
-            self._table.check()  # merges go on when nothing is sent
+            if self._is_writer_idle():
+                self._check()
             return
+        hope = self._hope
         block = Block(appendings)
-        decided = decide(block, self._index, self._table.kept)
-        count = int(decided.accepted.sum())
-        if count:
-            rows = block.rows(decided.accepted, self.position)
-            try:
-                self._table.insert(rows)
-            except BaseException:
-                self._is_sure = False
-                raise
-            self._index.add(block.identities[decided.accepted], block.contents[decided.accepted])
-            self.position += count
-            self._events += count
-        self._answer(block, decided)
+        decided = decide(block, self.find, self._kept)
+        accepted = decided.accepted
+        rows = block.rows(accepted, self._promised)
+        run = sorted_run(block.identities[accepted], block.contents[accepted])
+        flight = _Flight(block, decided, rows, run, hope)
+        self._promised += len(run)
+        self._flying.append(flight)
+        self._line.put(flight)
+
+    def _note_landed(self) -> None:
+        while self._landed:
+            flight = self._landed.popleft()
+            assert self._flying[0] is flight, "blocks land in the order they were decided"
+            self._flying.popleft()
+            self._index.add(flight.run)
+
+    def _check(self) -> None:
+        """Look after what was written: merges go on when nothing is sent."""
+        try:
+            self._table.check()
+        except Refusal:
+            self._is_sure = False
+            self._find_out()
 
     def _find_out(self) -> None:
-        """Learn which rows of an insert that failed are in, and go on after them."""
+        """Learn which rows of an insert that failed are in, and go on after them.
+
+        The writer has nothing in hand. What was to follow the failed block has been refused.
+        """
+        self._note_landed()
+        self._flying.clear()
         self._table.settle()
         missing = self._events - self._table.count(self.position)
         if missing:
@@ -176,48 +176,57 @@ class Committer:
                 retry_after_seconds=60,
             )
         position, identities, contents = self._table.after(self.position)
-        self._index.add(identities, contents)
+        self._index.add(sorted_run(identities, contents))
         self._events += len(identities)
-        self.position = max(self.position, position)
+        self.position = self._promised = max(self.position, position)
         self._is_sure = True
 
-    def _answer(self, block: Block, decided: Decided) -> None:
-        exceptions: dict[int, dict[int, NotTaken]] = {}
-        if decided.exceptions:
-            exceptions = _by_appending(block, decided.exceptions)
-        for number, appending in enumerate(block.appendings):
+    def _kept(self, identities: Sequence[int]) -> Mapping[int, Sequence[Kept]]:
+        """Events by the hash of their identity, those in flight included."""
+        kept = {identity: list(events) for identity, events in self._table.kept(identities).items()}
+        for flight in self._flying:
+            wanted = np.isin(flight.block.identities, np.array(identities, np.uint64))
+            for number in np.flatnonzero(wanted & flight.decided.accepted).tolist():
+                owner, event = flight.block.event(number)
+                identity = int(flight.block.identities[number])
+                kept.setdefault(identity, []).append((owner, event.kept()))
+        return kept
+
+    # The writer's thread. It alone inserts, and moves the position while it does.
+
+    def _write_all(self) -> None:
+        while (flight := self._line.get()) is not None:
+            try:
+                self._write(flight)
+            except BaseException as error:  # whatever it was, whoever waits gets an answer
+                self._hope += 1
+                self._is_sure = False
+                _refuse(flight.block.appendings, error)
+            self._line.task_done()
+            self._waiting.wake()
+        self._line.task_done()
+
+    def _write(self, flight: _Flight) -> None:
+        if flight.hope != self._hope:
+            raise Unavailable(
+                "event_store_unavailable",
+                "The event store did not take the events before these.",
+                mend="Send them again.",
+            )
+        if len(flight.run):
+            self._table.insert(flight.rows)
+            self.position += len(flight.run)
+            self._events += len(flight.run)
+        self._landed.append(flight)
+        exceptions = flight.block.by_appending(flight.decided.exceptions)
+        for number, appending in enumerate(flight.block.appendings):
             appending.done.set_result(Appended(self.position, exceptions.get(number, {})))
 
 
-def _by_appending(
-    block: Block, exceptions: Mapping[int, NotTaken]
-) -> dict[int, dict[int, NotTaken]]:
-    found: dict[int, dict[int, NotTaken]] = {}
-    which = 0
-    for number in sorted(exceptions):
-        while number >= block.starts[which + 1]:
-            which += 1
-        found.setdefault(which, {})[number - block.starts[which]] = exceptions[number]
-    return found
-
-
-_SIGNS_OF_A_FULL_DISK = ("No space left", "NOT_ENOUGH_SPACE", "File too large", "quota exceeded")
-
-
-def _refusal(error: BaseException) -> Refusal:
-    """What is answered when a block could not be committed. The log has the whole of it."""
-    texts = " ".join(str(each) for each in (error, error.__cause__))
-    if any(sign in texts for sign in _SIGNS_OF_A_FULL_DISK):
-        return Unavailable(
-            "event_store_full",
-            "The event store has no room left on its disk.",
-            mend="Free some space where its data is, then send the events again.",
-            retry_after_seconds=10,
-        )
-    if isinstance(error, Refusal):
-        return error
-    return Unavailable(
-        "event_store_unavailable",
-        "The event store did not take the events.",
-        mend="Send them again: what did get in counts once. If it stays so, see the server's log.",
-    )
+def _refuse(appendings: Sequence[Appending], error: BaseException) -> None:
+    refusal = refusal_for(error)
+    for appending in appendings:
+        if not appending.done.done():
+            appending.done.set_exception(refusal)
+    with suppress(Exception):  # where there is no room, there may be none for a log
+        _log.error("events not taken", code=refusal.code, requests=len(appendings), exc_info=error)

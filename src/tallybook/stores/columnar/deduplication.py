@@ -18,10 +18,13 @@ from tallybook.domain.events.event import UsageEvent, Verdict
 from tallybook.domain.events.sameness import difference
 from tallybook.services.ports import NotTaken
 from tallybook.stores.columnar.block import Block
-from tallybook.stores.columnar.identity_index import Hashes, IdentityIndex
+from tallybook.stores.columnar.identity_index import Hashes
 
 Kept = tuple[str, UsageEvent]
 """An organization's event in the log."""
+
+Finder = Callable[[Hashes], tuple[npt.NDArray[np.bool_], Hashes]]
+"""Tells which identities (in ascending order) are known, and the content each came with."""
 
 Loader = Callable[[Sequence[int]], Mapping[int, Sequence[Kept]]]
 """Finds the events in the log by the hash of their identity."""
@@ -35,12 +38,12 @@ class Decided:
     exceptions: dict[int, NotTaken] = field(default_factory=dict)
 
 
-def decide(block: Block, index: IdentityIndex, load: Loader) -> Decided:
+def decide(block: Block, find: Finder, load: Loader) -> Decided:
     """The verdict on each event of `block`, as if they came one after another."""
     accepted = np.ones(len(block), np.bool_)
     order = np.argsort(block.identities, kind="stable")
     wanted = block.identities[order]
-    known, contents = index.find(wanted)
+    known, contents = find(wanted)
     repeats = wanted[1:] == wanted[:-1]
     if not known.any() and not repeats.any():
         return Decided(accepted)

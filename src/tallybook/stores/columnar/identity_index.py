@@ -177,11 +177,11 @@ class IdentityIndex:
                 settled.find(wanted[part], found[part], contents[part])
         return found, contents
 
-    def add(self, identities: Hashes, contents: Hashes) -> None:
-        """Know these from now on, in any order."""
-        if not len(identities):
+    def add(self, run: Run) -> None:
+        """Know these from now on."""
+        added = len(run)
+        if not added:
             return
-        run = sorted_run(identities, contents)
         self._sieve.add(run.identities)
         self._recent_count += len(run)
         while self._recent and len(self._recent[-1]) <= 2 * len(run):
@@ -189,7 +189,7 @@ class IdentityIndex:
         self._recent.append(run)
         enough = max(ENOUGH_TO_MOVE, self._settled_count // 16)
         if self._moving is not None:
-            self._move(1 + 4 * _BUCKETS * len(identities) // enough)
+            self._move(1 + 4 * _BUCKETS * added // enough)
         elif self._recent_count >= enough:
             self._begin_to_move()
         if not self._sieve.has_room_for(len(self)):

@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS events (
     organization_id LowCardinality(String),
     type LowCardinality(String),
     customer String,
-    source LowCardinality(String),
+    source String,
     id String,
     actor String,
     occurred_us Int64 EPHEMERAL,
@@ -49,4 +49,43 @@ settings leave out files and statistics that nothing here reads: each is one mor
 every insert.
 """
 
-TABLES = (EVENTS,)
+TALLIES = """
+CREATE TABLE IF NOT EXISTS tallies (
+    organization_id LowCardinality(String),
+    meter_id LowCardinality(String),
+    batch UInt64,
+    customer String,
+    day Date,
+    dimensions Array(String),
+    events UInt64,
+    checksum UInt64,
+    total Decimal(76, 12),
+    low Decimal(38, 12),
+    high Decimal(38, 12)
+)
+ENGINE = MergeTree
+ORDER BY (organization_id, meter_id, batch, customer, day)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+"""
+"""What a meter counted of a customer, a UTC day and dimension values, in one batch.
+
+Made from the events and never anything else than what they say: see `tallies.py`.
+"""
+
+TALLY_BATCHES = """
+CREATE TABLE IF NOT EXISTS tally_batches (
+    organization_id LowCardinality(String),
+    meter_id LowCardinality(String),
+    batch UInt64,
+    after UInt64,
+    through UInt64,
+    tallies UInt64,
+    events UInt64
+)
+ENGINE = MergeTree
+ORDER BY (organization_id, meter_id, after)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+"""
+"""The batches that are complete: which stretch of the log each covers, with how many tallies."""
+
+TABLES = (EVENTS, TALLIES, TALLY_BATCHES)
