@@ -132,8 +132,10 @@ class Store:
         self.usage = ColumnarUsage(columnar)
         self.organization_id = organization_id
         self.customers = [f"c{number:06d}" for number in range(customers)]
+        self.events = 0
 
     def fill(self, events: int) -> None:
+        self.events = events
         with self.columnar.client() as client:
             for table in TABLES:
                 client.command(table)
@@ -173,6 +175,11 @@ class Store:
         )
         return len(rows)
 
+    def tally(self, aggregation: AnyAggregation) -> bool:
+        while self.usage.tally(self.organization_id, meter(aggregation), through=self.events):
+            pass
+        return True
+
     def bytes_per_event(self) -> float:
         with self.columnar.client() as client:
             row = client.query(
@@ -184,13 +191,13 @@ class Store:
 
 
 def meter(aggregation: AnyAggregation) -> Meter:
+    kind = type(aggregation).__name__
     return Meter(
-        id="mtr_bench",
-        key="bench",
+        id=f"mtr_{kind}",
+        key=kind,
         name="Bench",
         event_type="completion",
         aggregation=aggregation,
-        dimensions=("model",),
         created_at=MARCH.starts,
     )
 
@@ -235,6 +242,25 @@ def measure_all(store: Store) -> Iterator[Figure]:
     yield Figure(
         "sum, each customer its own span", own, "s", reference=reference, reference_name="bare, one"
     )
+
+
+def measure_tallied(store: Store) -> Iterator[Figure]:
+    """The same for all customers once whole days are tallied; and how quickly they are."""
+    for name, aggregation, bare_query in CASES[:2]:
+        began = time.perf_counter()
+        store.tally(aggregation)
+        made = time.perf_counter() - began
+        reference = seconds(lambda query=bare_query: store.bare(query))  # type: ignore[misc]
+        measured = seconds(lambda kind=aggregation: store.measure(kind))  # type: ignore[misc]
+        yield Figure(
+            f"{name}, all customers, tallied",
+            measured,
+            "s",
+            reference=reference,
+            reference_name="bare",
+            at_most=1,
+        )
+        yield Figure(f"{name}: events tallied", store.events / made, "events/s")
 
 
 def measure_one(store: Store, chance: random.Random) -> Iterator[Figure]:
@@ -315,6 +341,7 @@ def main() -> None:
             store.fill(options.events)
             print(f"filled {options.events:,} events in {time.perf_counter() - began:.0f} s")
             figures = [*measure_one(store, random.Random(1)), *measure_all(store)]
+            figures += measure_tallied(store)
             figures.append(Figure("on disk", store.bytes_per_event(), "bytes/event"))
         figures += measure_served(directory, key, options.customers)
         report(figures)

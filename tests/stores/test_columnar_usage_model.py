@@ -43,6 +43,7 @@ from tallybook.domain.metering.meter import (
 )
 from tallybook.domain.metering.windows import Window, cut
 from tallybook.stores.columnar.client import Columnar
+from tallybook.stores.columnar.tallies import Batch, Tallies
 from tallybook.stores.columnar.usage import ColumnarUsage
 
 MARCH = datetime(2026, 3, 27, tzinfo=UTC)
@@ -148,7 +149,7 @@ def store(engines_home: Path) -> Iterator[Store]:
 def meter_of(case: Case, type_: str) -> Meter:
     return checked_meter(
         Meter(
-            id="mtr",
+            id=f"mtr_{type_}",
             key="m",
             name="M",
             event_type=type_,
@@ -296,3 +297,53 @@ def test_the_events_behind_a_figure(store: Store, case: Case, limit: int) -> Non
     evidence = usage[0].evidence
     assert evidence.event_count == len(positions)
     assert evidence.checksum == store.rows.content(positions)
+
+
+TALLIED = [each for each in AGGREGATIONS if isinstance(each, Count | Sum | Min | Max | Average)]
+
+
+@given(
+    cases, st.sampled_from(TALLIED), st.lists(st.integers(0, 24), max_size=4), st.integers(0, 24)
+)
+@MANY
+def test_tallies_change_no_figure(
+    store: Store, case: Case, aggregation: AnyAggregation, breaks: Sequence[int], known: int
+) -> None:
+    """Whatever stretches of the log are tallied, usage is what the events say, at every as-of."""
+    case.aggregation = aggregation
+    before = store.rows.position
+    type_, kept = store.keep(case.events)
+    meter = meter_of(case, type_)
+    usage = ColumnarUsage(store.rows.columnar, Tallies(store.rows.columnar, least=1, worth=1))
+    for place in sorted(breaks):
+        while usage.tally(ORGANIZATION, meter, through=before + min(place, len(kept))):
+            pass
+    as_of = before + min(known, len(kept))
+    span = Span(case.starts, case.ends)
+    whole_days = case.window in (None, Window.DAY) and case.timezone == "UTC"
+    window = case.window if whole_days else None
+    bounds = cut(span, window, zone("UTC")) if window else (span.starts, span.ends)
+    query = UsageQuery(span=span, as_of=as_of, window=window, group_by=case.group_by)
+    spans = [Span(*pair) for pair in pairwise(bounds)]
+    counted = [(position, each) for position, each in kept if position <= as_of]
+    found = usage.measure(ORGANIZATION, meter, query)
+    assert told(found, case.group_by) == expected(meter, counted, spans, case.group_by)
+    asked = [
+        Asked("c1", span),
+        Asked("c2", Span(MARCH, case.ends)),
+        Asked("c1", Span(MARCH, case.ends)),
+    ]
+    own = usage.measure_spans(ORGANIZATION, meter, asked, as_of=as_of, group_by=case.group_by)
+    pairs = {(each.customer, each.span) for each in asked}
+    every = expected(meter, counted, sorted({each.span for each in asked}), case.group_by)
+    assert told(own, case.group_by) == {k: v for k, v in every.items() if (k[0], k[2]) in pairs}
+    sums = {u.evidence.checksum for u in found}
+    raw = ColumnarUsage(store.rows.columnar, NoTallies(store.rows.columnar))
+    assert sums == {u.evidence.checksum for u in raw.measure(ORGANIZATION, meter, query)}
+
+
+class NoTallies(Tallies):
+    """An event store without tallies."""
+
+    def chain(self, organization_id: str, meter: Meter, *, as_of: int) -> list[Batch]:
+        return []

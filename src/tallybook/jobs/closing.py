@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
+from tallybook.jobs.rounds import in_rounds
 from tallybook.services.close_period import close_due_periods
 from tallybook.services.ports import Wiring
 
 _log = structlog.get_logger("tallybook.jobs")
 
 
-@contextmanager
 def closing_periods(
     wiring: Wiring, *, grace: timedelta, every_seconds: float = 60.0
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """While the block runs, draw up drafts of what ended at least `grace` ago, again and again.
 
     The grace is for events that are on their way when a period ends. A round that fails is logged
     and tried again in the next; leaving the block waits for the round under way.
     """
-    stopped = threading.Event()
-
-    def work() -> None:
-        while not stopped.wait(every_seconds):
-            close_everywhere(wiring, grace=grace)
-
-    thread = threading.Thread(target=work, name="closing-periods")
-    thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        thread.join()
+    work = partial(close_everywhere, wiring, grace=grace)
+    return in_rounds(work, name="closing-periods", every_seconds=every_seconds)
 
 
 def close_everywhere(wiring: Wiring, *, grace: timedelta) -> None:

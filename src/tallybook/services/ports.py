@@ -237,6 +237,12 @@ class UsageStore(Protocol):
         Their number and checksum are the evidence that `measure` answers for the same query.
         """
 
+    def tally(self, organization_id: str, meter: Meter, *, through: int) -> bool:
+        """Keep what the meter counts in the next stretch of the log, no further than `through`.
+
+        Whether there was a stretch worth it. No figure depends on it, only how soon it is there.
+        """
+
     def inspect(
         self, organization_id: str, meter: Meter, query: UsageQuery, *, limit: int
     ) -> Inspection:

@@ -12,7 +12,8 @@ class Plan:
     `source` is a SELECT whose rows have the keys that usage is grouped by. `parts` are what the
     aggregation makes its quantity from. `event_count` and `checksum` are the evidence. The events
     behind a group are those counted in its span, with `looks_back` also all before it; or, where
-    that is too many, those at `positions`, a list for each row of `source`.
+    that is too many, those at `positions`, a list for each row of `source`. `tallied` says how the
+    parts are made from tallies (`events`, `total`, `low`, `high`), if they can be.
     """
 
     source: str
@@ -21,3 +22,4 @@ class Plan:
     checksum: str = "sumWithOverflow(content)"
     positions: str = ""
     looks_back: bool = False
+    tallied: tuple[str, ...] = ()

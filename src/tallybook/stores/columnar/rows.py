@@ -58,14 +58,19 @@ class Rows:
         )
         """The edges of a row's span, in microseconds: the same for all, or columns of the rows."""
 
-    def counted(self, *, looks_back: bool = False, after: timedelta = timedelta(0)) -> str:
+    def counted(
+        self, *, looks_back: bool = False, after: timedelta = timedelta(0), only: str = ""
+    ) -> str:
         """A row for each counted event: keys of the series, `at`, `position`, `content`, values.
 
         `at` is when it occurred, in microseconds, less `after`: what is measured by its end counts
-        where it came from. With `looks_back`, rows before the span are there too.
+        where it came from. With `looks_back`, rows before the span are there too. `only` is a
+        further condition.
         """
         scope, bind = self.scope, self.parameters
-        happened = f"toUnixTimestamp64Micro(occurred_at) - {after // MICROSECOND}"
+        happened = "toUnixTimestamp64Micro(occurred_at)"
+        if after:
+            happened = f"{happened} - {after // MICROSECOND}"
         columns = ["customer", f"{happened} AS at", "position", "content"]
         columns += [
             f"{text_sql(parse_path(name), bind)} AS d{number}"
@@ -78,10 +83,11 @@ class Rows:
         where = self.conditions(
             span=Span(scope.span.starts + after, scope.span.ends + after), looks_back=looks_back
         )
+        where += [only] if only else []
         where += self.readable(maybe)
         if scope.asked:
             columns += ["asked_span", "opens", "closes"]
-            source = f"events INNER JOIN ({self._asked()}) AS asked USING (customer)"
+            source = f"events INNER JOIN ({self.asked()}) AS asked USING (customer)"
             where += [f"{happened} < closes"]
             where += [] if looks_back else [f"{happened} >= opens"]
         given = ", ".join(f"{sql} AS {maybe[name]}" for name, sql in values.items())
@@ -105,6 +111,15 @@ class Rows:
         else:
             found.append(f"toYYYYMM(occurred_at) <= {bind.whole(last)}")
             found += [] if looks_back else [f"toYYYYMM(occurred_at) >= {bind.whole(first)}"]
+        found += self.of_customers()
+        for name, value in scope.match.items():
+            found.append(f"{text_sql(parse_path(name), bind)} = {bind.text(value)}")
+        return found + self.filters(scope.meter.filter)
+
+    def of_customers(self) -> list[str]:
+        """Whose a row must be."""
+        scope, bind = self.scope, self.parameters
+        found = []
         if scope.customers is not None:
             found.append(self._is_one_of(scope.customers))
         if scope.between is not None:
@@ -115,9 +130,7 @@ class Rows:
             asked = [customer for customer, _ in scope.asked]
             found.append(f"customer >= {bind.text(min(asked))}")
             found.append(f"customer <= {bind.text(max(asked))}")
-        for name, value in scope.match.items():
-            found.append(f"{text_sql(parse_path(name), bind)} = {bind.text(value)}")
-        return found + self.filters(scope.meter.filter)
+        return found
 
     def filters(self, expression: str) -> list[str]:
         """What a filter demands of an event."""
@@ -154,7 +167,7 @@ class Rows:
         # As a list of constants the engine would take minutes to read what it reads at once so.
         return f"customer IN (SELECT arrayJoin({self.parameters.texts(list(customers))}))"
 
-    def _asked(self) -> str:
+    def asked(self) -> str:
         """Each customer asked for, with the number and the bounds of its span."""
         numbers = {span: number for number, span in enumerate(self.asked_spans)}
         bind = self.parameters

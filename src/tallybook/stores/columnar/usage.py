@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from tallybook.domain.events.event import StoredEvent
+from tallybook.domain.events.limits import EARLIEST, LATEST
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span, zone
 from tallybook.domain.metering.meter import Evidence, Meter, Usage, UsageQuery
@@ -22,13 +23,15 @@ from tallybook.stores.columnar.parameters import microseconds
 from tallybook.stores.columnar.plan import Plan
 from tallybook.stores.columnar.rows import MICROSECOND, Rows, Scope
 from tallybook.stores.columnar.stored import STORED, stored_event
+from tallybook.stores.columnar.tallies import Tallies
 
 
 class ColumnarUsage:
     """The `UsageStore` port: one statement for each question, whatever number of customers."""
 
-    def __init__(self, columnar: Columnar) -> None:
+    def __init__(self, columnar: Columnar, tallies: Tallies | None = None) -> None:
         self._columnar = columnar
+        self._tallies = tallies or Tallies(columnar)
 
     def measure(self, organization_id: str, meter: Meter, query: UsageQuery) -> list[Usage]:
         """Usage by customer, then dimensions, then window. No row where nothing was counted."""
@@ -125,9 +128,21 @@ class ColumnarUsage:
         ]
         return Inspection(counted, of_type - counted, *samples)
 
+    def tally(self, organization_id: str, meter: Meter, *, through: int) -> bool:
+        """Keep what the meter counts in the next stretch of the log; whether there was one."""
+        scope = Scope(
+            organization_id=organization_id,
+            meter=meter,
+            span=Span(EARLIEST, LATEST),
+            as_of=through,
+            group_by=meter.dimensions,
+        )
+        rows = Rows(scope)
+        return self._tallies.extend(rows, _plan(rows))
+
     def _measured(self, scope: Scope) -> list[Usage]:
         rows = Rows(scope)
-        plan = _plan(rows)
+        plan = self._tallies.read(_plan(rows), rows)
         keys = ", ".join(rows.keys)
         figures = ", ".join((*plan.parts, plan.event_count, plan.checksum))
         columns = self._columns(

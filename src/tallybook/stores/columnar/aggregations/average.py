@@ -16,4 +16,5 @@ def plan_average(aggregation: Average, rows: Rows) -> Plan:
             "sum(toDecimal256(value, 12))",
             "count()",
         ),
+        tallied=("sum(total)", "sum(events)"),
     )

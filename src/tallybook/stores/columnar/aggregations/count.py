@@ -10,4 +10,4 @@ from tallybook.stores.columnar.rows import Rows
 def plan_count(aggregation: Count, rows: Rows) -> Plan:
     """Count the rows."""
     del aggregation
-    return Plan(rows.in_windows(rows.counted()), parts=("count()",))
+    return Plan(rows.in_windows(rows.counted()), parts=("count()",), tallied=("sum(events)",))

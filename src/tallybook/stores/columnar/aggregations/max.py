@@ -10,4 +10,4 @@ from tallybook.stores.columnar.rows import Rows
 def plan_max(aggregation: Max, rows: Rows) -> Plan:
     """Take the largest."""
     del aggregation
-    return Plan(rows.in_windows(rows.counted()), parts=("max(value)",))
+    return Plan(rows.in_windows(rows.counted()), parts=("max(value)",), tallied=("max(high)",))

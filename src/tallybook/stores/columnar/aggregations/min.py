@@ -10,4 +10,4 @@ from tallybook.stores.columnar.rows import Rows
 def plan_min(aggregation: Min, rows: Rows) -> Plan:
     """Take the smallest."""
     del aggregation
-    return Plan(rows.in_windows(rows.counted()), parts=("min(value)",))
+    return Plan(rows.in_windows(rows.counted()), parts=("min(value)",), tallied=("min(low)",))

@@ -13,7 +13,9 @@ _WIDE = "toDecimal256(value, 12)"
 def plan_sum(aggregation: Sum, rows: Rows) -> Plan:
     """Add up in 256 bits: no number of events can overflow them."""
     if not aggregation.carries:
-        return Plan(rows.in_windows(rows.counted()), parts=(f"sum({_WIDE})",))
+        return Plan(
+            rows.in_windows(rows.counted()), parts=(f"sum({_WIDE})",), tallied=("sum(total)",)
+        )
     return Plan(
         changed_levels(rows, _WIDE),
         parts=("sumIf(level, held_till = window_closes)",),
