@@ -107,8 +107,9 @@ class Tallies:
             scope.organization_id,
             scope.meter,
             (after, through),
-            f"SELECT customer, toDate(fromUnixTimestamp64Micro(at, 'UTC')) AS day, "
-            f"[{dimensions}]::Array(String) AS dimensions, {_SUMMED} FROM ({_untallied(rows, stretch)}) {_BY_TALLY}",
+            "SELECT customer, toDate(fromUnixTimestamp64Micro(at, 'UTC')) AS day, "
+            f"[{dimensions}]::Array(String) AS dimensions, {_SUMMED} "
+            f"FROM ({_untallied(rows, stretch)}) {_BY_TALLY}",
             bind,
         )
         self._merge(scope.organization_id, scope.meter, through)
