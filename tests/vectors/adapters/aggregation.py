@@ -39,6 +39,7 @@ from tallybook.domain.metering.windows import checked_window, cut
 from tallybook.services.ingest_events import ingest_events
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.event_log import ColumnarEventLog
+from tallybook.stores.columnar.schema import TABLES
 from tallybook.stores.columnar.usage import ColumnarUsage
 from vectors.run import NotSupported
 
@@ -69,6 +70,9 @@ class Store:
             self._home = tempfile.TemporaryDirectory(prefix="tb-", ignore_cleanup_errors=True)
             url = f"chdb://{self._home.name}/events"
         columnar = Columnar(url, database="vectors")
+        with columnar.client() as client:
+            for table in TABLES:
+                client.command(table)
         self.usage = ColumnarUsage(columnar)
         log = ColumnarEventLog(columnar)
         self.wiring: Any = SimpleNamespace(
