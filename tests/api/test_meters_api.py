@@ -122,6 +122,57 @@ def test_meters_are_listed_in_key_order(metering_api: Client) -> None:
     assert metering_api.get("/v1/meters/d").json()["code"] == "no_such_meter"
 
 
+def test_a_change_is_another_version(metering_api: Client, event_rows: EventRows) -> None:
+    first = metering_api.post("/v1/meters", json=TOKENS).json()
+    event_rows.keep(
+        [event("2026-03-02T10:00:00Z", {"input": 10, "output": 2, "status": "ok", "tier": "a"})]
+    )
+    changed = TOKENS | {
+        "aggregation": {"type": "sum", "value": "input + output"},
+        "dimensions": ["model", "region", "tier"],
+    }
+    second = metering_api.put("/v1/meters/tokens", json=changed)
+    assert second.status_code == 200, second.text
+    assert (second.json()["version"], second.json()["key"]) == (2, "tokens")
+    assert second.json()["id"] != first["id"]
+    again = metering_api.put("/v1/meters/tokens", json=changed)
+    assert again.json() == second.json(), "what says the same changes nothing"
+    assert metering_api.get("/v1/meters/tokens").json() == second.json()
+    assert metering_api.get("/v1/meters").json()["results"] == [second.json()]
+    versions = metering_api.get("/v1/meters/tokens/versions").json()["results"]
+    assert versions == [first, second.json()]
+    query = {"period": "2026-03", "group_by": "tier"}
+    usage = metering_api.get("/v1/usage", params={"meter": "tokens"} | query).json()
+    assert usage["meter_id"] == second.json()["id"]
+    assert [row["quantity"] for row in usage["results"]] == ["12"]
+    former = {"meter": first["id"], "period": "2026-03"}
+    assert metering_api.get("/v1/usage", params=former).json()["results"][0]["quantity"] == "18"
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field", "why"),
+    [
+        ({"unit": "kilotoken"}, "unit_changed", "unit", "a price for tokens is none for these"),
+        ({"dimensions": ["model"]}, "dimension_dropped", "dimensions", "prices may go by it"),
+        ({"key": "other"}, "key_differs", "key", "another meter"),
+        ({"filter": "1 +"}, "bad_expression", "filter", "as when it is defined"),
+    ],
+)
+def test_changes_that_prices_could_not_follow(
+    metering_api: Client, change: dict[str, Any], code: str, field: str, why: str
+) -> None:
+    metering_api.post("/v1/meters", json=TOKENS)
+    refused = metering_api.put("/v1/meters/tokens", json=TOKENS | change)
+    assert refused.status_code == 422, why
+    assert (refused.json()["code"], refused.json()["field"]) == (code, field), why
+    assert metering_api.get("/v1/meters/tokens").json()["version"] == 1
+
+
+def test_only_what_is_there_is_changed(metering_api: Client) -> None:
+    refused = metering_api.put("/v1/meters/tokens", json=TOKENS)
+    assert (refused.status_code, refused.json()["code"]) == (404, "no_such_meter")
+
+
 def test_a_preview_tells_what_counts_and_why_not(
     metering_api: Client, event_rows: EventRows
 ) -> None:

@@ -19,6 +19,12 @@ def list_meters(wiring: Wiring, organization_id: str, *, after: str, limit: int)
         return records.meters.page(after=after, limit=limit)
 
 
+def list_versions(wiring: Wiring, organization_id: str, key: str) -> list[Meter]:
+    """Every version of a meter, the first one first; `Missing` where there is none."""
+    with wiring.books.begin(organization_id) as records:
+        return records.meters.versions(found_meter(records, key).key)
+
+
 def found_meter(records: Records, key: str, *, field: str = "key") -> Meter:
     """The meter of that key or id; `Missing` where there is none."""
     meter = records.meters.by_key(key) or records.meters.by_id(key)

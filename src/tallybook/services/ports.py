@@ -53,6 +53,9 @@ class MeterRecords(Protocol):
     def by_key(self, key: str) -> Meter | None: ...
     def by_id(self, meter_id: str) -> Meter | None: ...
     def by_keys(self, keys: Iterable[str]) -> Mapping[str, Meter]: ...
+    def versions(self, key: str) -> list[Meter]:
+        """Every version of the meter of that key, the first one first."""
+
     def page(self, *, after: str, limit: int) -> list[Meter]:
         """Meters in key order, those after key `after`."""
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router, get, post, put
 from litestar.params import JSONBody, PathParameter
 
 from tallybook.api.injected import OrganizationId, Wired
@@ -19,8 +19,9 @@ from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.metering.counting import Counted, NotCounted
 from tallybook.domain.metering.expressions.evaluate import Value
 from tallybook.domain.metering.meter import Meter
+from tallybook.services.change_meter import change_meter
 from tallybook.services.define_meter import MeterDefinition, define_meter
-from tallybook.services.find_meters import find_meter, list_meters
+from tallybook.services.find_meters import find_meter, list_meters, list_versions
 from tallybook.services.measure_usage import asked_span
 from tallybook.services.preview_meter import Judged, preview_meter
 
@@ -91,6 +92,26 @@ def read_meter(wiring: Wired, organization_id: OrganizationId, key: MeterKey) ->
     return find_meter(wiring, organization_id, key)
 
 
+@put("/v1/meters/{key:str}", guards=[requires(Scope.WRITE)], sync_to_thread=True)
+def put_meter(
+    wiring: Wired, organization_id: OrganizationId, key: MeterKey, data: JSONBody[MeterDefinition]
+) -> Meter:
+    """Change a meter by giving it another version. What says the same changes nothing.
+
+    Usage is measured by the latest version, of all times; invoices stay with the version that they
+    were measured by. The unit stays, and dimensions may only be added: prices stand on them.
+    """
+    return change_meter(wiring, organization_id, key, data)
+
+
+@get("/v1/meters/{key:str}/versions", guards=[requires(Scope.READ)], sync_to_thread=True)
+def read_meter_versions(
+    wiring: Wired, organization_id: OrganizationId, key: MeterKey
+) -> Page[Meter]:
+    """Every version of a meter, the first one first."""
+    return Page(list_versions(wiring, organization_id, key))
+
+
 @post("/v1/meters/preview", guards=[requires(Scope.READ)], sync_to_thread=True, status_code=200)
 def read_preview(
     wiring: Wired, organization_id: OrganizationId, data: JSONBody[MeterPreviewRequest]
@@ -137,6 +158,13 @@ def _shown(value: Value) -> str:
 
 router = Router(
     path="/",
-    route_handlers=[create_meter, read_meters, read_meter, read_preview],
+    route_handlers=[
+        create_meter,
+        read_meters,
+        read_meter,
+        put_meter,
+        read_meter_versions,
+        read_preview,
+    ],
     tags=["Meters"],
 )

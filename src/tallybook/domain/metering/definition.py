@@ -43,16 +43,46 @@ def checked_meter(meter: Meter) -> Meter:
     return meter
 
 
+def is_same(kept: Meter, wanted: Meter) -> bool:
+    """Whether two versions of a meter say the same."""
+    return _difference(kept, wanted) is None
+
+
 def refuse_another(kept: Meter, wanted: Meter) -> None:
     """Pass if `wanted` is the meter that is kept already; `Conflicting` names what differs."""
-    for field in Meter.__struct_fields__:
-        if field not in _WHO_AND_WHEN and getattr(kept, field) != getattr(wanted, field):
-            raise Conflicting(
-                "meter_exists",
-                f"There is a meter {kept.key!r} already, with another {field}.",
-                field=field,
-                mend="Choose another key: figures already billed stand on the meter as it is.",
-            )
+    field = _difference(kept, wanted)
+    if field is not None:
+        raise Conflicting(
+            "meter_exists",
+            f"There is a meter {kept.key!r} already, with another {field}.",
+            field=field,
+            mend=f"Choose another key, or change the meter by PUT /v1/meters/{kept.key}.",
+        )
+
+
+def check_change(before: Meter, after: Meter) -> None:
+    """A version keeps the unit and the dimensions of the one before: prices stand on them."""
+    if after.unit != before.unit:
+        raise Invalid(
+            "unit_changed",
+            f"The meter counts in {before.unit!r}: prices for that cannot mean {after.unit!r}.",
+            field="unit",
+            mend="Keep the unit, or define another meter.",
+        )
+    missing = [name for name in before.dimensions if name not in after.dimensions]
+    if missing:
+        raise Invalid(
+            "dimension_dropped",
+            f"Prices may go by the dimension {missing[0]!r}.",
+            field="dimensions",
+            mend="Keep every dimension; more may be added.",
+        )
+
+
+def _difference(kept: Meter, wanted: Meter) -> str | None:
+    """The first field of the definition in which two meters differ."""
+    fields = (field for field in Meter.__struct_fields__ if field not in _WHO_AND_WHEN)
+    return next((f for f in fields if getattr(kept, f) != getattr(wanted, f)), None)
 
 
 def check_query(meter: Meter, query: UsageQuery) -> None:

@@ -53,9 +53,9 @@ class SqlMeters:
         if not added.rowcount:
             raise Conflicting(
                 "meter_exists",
-                f"There is a meter {meter.key!r} already.",
+                f"There is a version {meter.version} of the meter {meter.key!r} already.",
                 field="key",
-                mend="Choose another key.",
+                mend="Choose another key; or read the meter again, and change what it is now.",
             )
 
     def by_key(self, key: str) -> Meter | None:
@@ -72,6 +72,11 @@ class SqlMeters:
         wanted = sa.bindparam("keys", list(keys), type_=sa.ARRAY(sa.Text))
         query = self._latest().where(_ROW.key == sa.func.any(wanted))
         return {meter.key: meter for meter in self._meters(query)}
+
+    def versions(self, key: str) -> list[Meter]:
+        """Every version of the meter of that key, the first one first."""
+        query = sa.select(*_FIELDS).where(self._ours, _ROW.key == key).order_by(_ROW.version)
+        return list(self._meters(query))
 
     def page(self, *, after: str, limit: int) -> list[Meter]:
         """The latest versions in key order, those after key `after`."""
