@@ -20,7 +20,8 @@ from handbook.blocks import Block
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = re.compile(r"(127\.0\.0\.1|localhost):8420\b")
-PATIENCE_SECONDS = 30
+SERVE = re.compile(r"tallybook (-d \S+ )?serve\b")
+PATIENCE_SECONDS = 60
 
 
 class Shell:
@@ -64,7 +65,7 @@ class Shell:
         for line in body.splitlines():
             if line.startswith("make "):
                 _check_target(line)
-            elif line.startswith("tallybook serve"):
+            elif SERVE.match(line):
                 self._printed_by("\n".join(lines))
                 lines = []
                 self._serve(line.rstrip("& "))
