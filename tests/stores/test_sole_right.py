@@ -23,11 +23,11 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 
 def cut_connections(engine: sa.Engine) -> None:
-    """End every connection of the database but the one that says so."""
+    """End every connection of the database but the one that says so, and wait until they have."""
     with engine.connect() as connection:
         connection.execute(
             sa.text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
