@@ -22,6 +22,8 @@ CREATE TABLE IF NOT EXISTS events (
 ENGINE = MergeTree
 ORDER BY (organization_id, type, toYYYYMM(occurred_at), customer, occurred_at, position)
 SETTINGS
+    index_granularity = 2048,
+    min_compress_block_size = 16384,
     fsync_after_insert = 1,
     fsync_part_directory = 1,
     min_rows_to_fsync_after_merge = 1,
@@ -42,6 +44,9 @@ unique and of all that was sent. Properties keep each value's text, so that numb
 The month is in the key and does not part the table: a block is one part whatever times its events
 have, so it is there whole or not at all, and late events cost no more than others. Who reads a
 span names its months besides its ends, else the key is not used for time.
+
+Granules and blocks are smaller than usual: a customer's events of a month are found among a quarter
+of what would else be read of every part, and reading everything costs the same.
 
 A merge is synced as an insert is, and the parts that it replaced stay for a minute: else power
 lost, or a disk that fails under the merge, would take acknowledged events along. The last five
