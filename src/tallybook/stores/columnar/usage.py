@@ -25,7 +25,6 @@ from tallybook.stores.columnar.rows import MICROSECOND, Rows, Scope
 from tallybook.stores.columnar.stored import STORED, stored_event
 from tallybook.stores.columnar.tallies import Tallies
 
-
 _OF_ONE = " SETTINGS optimize_move_to_prewhere = 0"
 """The key leads to one customer's rows: to filter column by column costs more than it spares."""
 
