@@ -50,6 +50,7 @@ def _parts(terms: PlanTerms) -> dict[str, Any]:
     """The terms as plain maps, prices by key."""
     parts: dict[str, Any] = msgspec.to_builtins(terms_of(terms), builtin_types=(Decimal,))
     parts["prices"] = {price.pop("key"): price for price in parts["prices"]}
+    parts["grants"] = {grant.pop("feature"): grant for grant in parts["grants"]}
     return parts
 
 

@@ -65,10 +65,24 @@ AnyRule = (
 
 
 class Timing(StrEnum):
-    """Whether a fee is owed for the period that begins or for the one that ended."""
+    """Whether a fee is owed for the period that begins, for the one that ended, or once."""
 
     IN_ADVANCE = "in_advance"
     IN_ARREARS = "in_arrears"
+    ONCE = "once"
+
+
+class Amounts(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a price says in another currency of its plan: the rule and its limits anew."""
+
+    rule: AnyRule
+    maximum: Decimal | None = None
+    minimum: Decimal | None = None
+
+    def check(self) -> None:
+        """Refuse amounts that cannot be what was meant."""
+        within("rule", self.rule.check)
+        check_limits(self.minimum, self.maximum)
 
 
 class Price(
@@ -82,6 +96,9 @@ class Price(
 
     Around the rule, in this order: `conversion` of the unit, `allowance` (units included a period),
     the rule, `discount_pct`, `maximum`, `minimum`.
+
+    A fee that is an add-on (`is_optional`) is owed once somebody takes some of it. `in_currency`
+    has the amounts for the plan's other currencies. `product` is what is sold by it.
     """
 
     key: str
@@ -98,6 +115,24 @@ class Price(
     maximum: Decimal | None = None
     minimum: Decimal | None = None
     negative_quantity: NegativeQuantity = NegativeQuantity.FREE
+    is_optional: bool = False
+    in_currency: dict[str, Amounts] = {}
+    product: str = ""
+
+    def priced_in(self, currency: str) -> Price:
+        """The price with the amounts of one currency alone: the plan's first where it has none."""
+        if not self.in_currency:
+            return self
+        amounts = self.in_currency.get(currency)
+        if amounts is None:
+            return msgspec.structs.replace(self, in_currency={})
+        return msgspec.structs.replace(
+            self,
+            rule=amounts.rule,
+            maximum=amounts.maximum,
+            minimum=amounts.minimum,
+            in_currency={},
+        )
 
     @property
     def need(self) -> UsageNeed:
@@ -138,6 +173,15 @@ class Price(
                 mend="Send 0 to 100.",
             )
         check_limits(self.minimum, self.maximum)
+        for currency, amounts in self.in_currency.items():
+            within(f"in_currency/{currency}", amounts.check)
+            if amounts.rule.need != self.need:
+                raise Invalid(
+                    "usage_differs",
+                    f"In {currency} the price would need usage that is split otherwise.",
+                    field=f"in_currency/{currency}/rule",
+                    mend="Use the same dimensions and windows in every currency.",
+                )
         self._check_clock()
         self._check_source()
 
@@ -170,12 +214,19 @@ class Price(
     def _check_source(self) -> None:
         """What only usage can have is refused of a fee, and the reverse."""
         if self.meter is not None:
-            if self.timing is Timing.IN_ADVANCE:
+            if self.timing is not Timing.IN_ARREARS:
                 raise Invalid(
                     "usage_in_advance",
                     "Usage is known only once it has happened.",
                     field="timing",
                     mend="Leave timing out of prices that have a meter.",
+                )
+            if self.is_optional:
+                raise Invalid(
+                    "usage_optional",
+                    "Usage is charged as it is counted; only a fee can be an add-on.",
+                    field="is_optional",
+                    mend="Leave is_optional out of prices that have a meter.",
                 )
             return
         if self.match:

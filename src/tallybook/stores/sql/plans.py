@@ -1,15 +1,18 @@
-"""Plan versions in PostgreSQL. Rows are added and never changed."""
+"""Plan versions in PostgreSQL, added and never changed but to be retired; and drafts of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from tallybook.domain.catalog.plan import Interval, PlanVersion
+from tallybook.domain.catalog.draft import PlanDraft
+from tallybook.domain.catalog.feature import Grant
+from tallybook.domain.catalog.plan import Interval, PlanTerms, PlanVersion, version_id_of
 from tallybook.domain.catalog.price import Price
 from tallybook.stores.sql.database import Document, Instant, metadata
 
@@ -26,7 +29,25 @@ PLAN_VERSIONS = sa.Table(
     sa.Column("interval_count", sa.Integer, nullable=False),
     sa.Column("prices", Document(tuple[Price, ...]), nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column(
+        "currencies", Document(tuple[str, ...]), nullable=False, server_default=sa.text("'[]'")
+    ),
+    sa.Column(
+        "grants", Document(tuple[Grant, ...]), nullable=False, server_default=sa.text("'[]'")
+    ),
+    sa.Column("retired_at", Instant),
     sa.UniqueConstraint("organization_id", "plan_key", "version"),
+)
+"""A trigger refuses every change but of `retired_at`."""
+
+DRAFTS = sa.Table(
+    "plan_drafts",
+    metadata,
+    sa.Column("organization_id", sa.Text, sa.ForeignKey("organizations.id"), primary_key=True),
+    sa.Column("plan_key", sa.Text, primary_key=True),
+    sa.Column("terms", Document(PlanTerms), nullable=False),
+    sa.Column("based_on", sa.Integer),
+    sa.Column("saved_at", Instant, nullable=False),
 )
 
 _ROW = PLAN_VERSIONS.c
@@ -57,10 +78,31 @@ class SqlPlans:
         return next(self._versions(query), None)
 
     def by_ids(self, ids: Iterable[str]) -> Mapping[str, PlanVersion]:
-        """Those of `ids` that exist, by id."""
-        wanted = sa.bindparam("ids", list(ids), type_=sa.ARRAY(sa.Text))
+        """Those of `ids` that exist, by id, each in the one currency that its id says."""
+        asked = {named: version_id_of(named) for named in ids}
+        wanted = sa.bindparam(
+            "ids", list({version_id for version_id, _ in asked.values()}), type_=sa.ARRAY(sa.Text)
+        )
         query = self._select().where(_ROW.id == sa.func.any(wanted))
-        return {version.id: version for version in self._versions(query)}
+        found = {version.id: version for version in self._versions(query)}
+        return {
+            named: found[version_id].priced_in(currency)
+            for named, (version_id, currency) in asked.items()
+            if version_id in found
+        }
+
+    def latest_sold(self, plan_key: str) -> PlanVersion | None:
+        """The last version published of a plan that is not retired."""
+        query = self._of_plan(plan_key).where(_ROW.retired_at.is_(None))
+        return next(self._versions(query.order_by(_ROW.version.desc()).limit(1)), None)
+
+    def retire(self, version_id: str, at: datetime | None) -> None:
+        """Say since when a version takes no new subscribers; None if it takes them."""
+        self._connection.execute(
+            sa.update(PLAN_VERSIONS)
+            .where(_ROW.organization_id == self._organization_id, _ROW.id == version_id)
+            .values(retired_at=at)
+        )
 
     def version(self, plan_key: str, number: int) -> PlanVersion | None:
         """One version of a plan by its number."""
@@ -80,6 +122,47 @@ class SqlPlans:
             .limit(limit)
         )
         return list(self._versions(query))
+
+    def save_draft(self, draft: PlanDraft) -> None:
+        """Keep a draft, in place of the one there was."""
+        row = {
+            "organization_id": self._organization_id,
+            "plan_key": draft.terms.plan_key,
+            **msgspec.structs.asdict(draft),
+        }
+        added = insert(DRAFTS).values(row)
+        self._connection.execute(
+            added.on_conflict_do_update(
+                index_elements=["organization_id", "plan_key"],
+                set_={name: added.excluded[name] for name in ("terms", "based_on", "saved_at")},
+            )
+        )
+
+    def draft(self, plan_key: str) -> PlanDraft | None:
+        """The draft of a plan."""
+        return next(self._drafts(self._select_drafts().where(DRAFTS.c.plan_key == plan_key)), None)
+
+    def drafts(self, *, after: str, limit: int) -> list[PlanDraft]:
+        """Drafts in order of plan key, those after key `after`."""
+        query = self._select_drafts().where(DRAFTS.c.plan_key > after)
+        return list(self._drafts(query.order_by(DRAFTS.c.plan_key).limit(limit)))
+
+    def discard_draft(self, plan_key: str) -> None:
+        """Forget the draft of a plan."""
+        self._connection.execute(
+            sa.delete(DRAFTS).where(
+                DRAFTS.c.organization_id == self._organization_id, DRAFTS.c.plan_key == plan_key
+            )
+        )
+
+    def _select_drafts(self) -> sa.Select[Any]:
+        return sa.select(DRAFTS.c.terms, DRAFTS.c.based_on, DRAFTS.c.saved_at).where(
+            DRAFTS.c.organization_id == self._organization_id
+        )
+
+    def _drafts(self, query: sa.Select[Any]) -> Iterator[PlanDraft]:
+        for row in self._connection.execute(query):
+            yield PlanDraft(**row._mapping)
 
     def _select(self) -> sa.Select[Any]:
         return sa.select(*_FIELDS).where(_ROW.organization_id == self._organization_id)
