@@ -55,7 +55,15 @@ def test_versions_and_their_differences(api: Api) -> None:
     assert [(each["version"], each["name"]) for each in versions] == [(1, "Pro"), (2, "Pro 2")]
     assert api.get("/v1/plans/pro/versions/1").json() == versions[0]
     found = api.get("/v1/plans/pro/differences?before=1&after=2").json()["results"]
-    assert found == [{"change": "changed", "path": "name", "before": "Pro", "after": "Pro 2"}]
+    assert found == [
+        {
+            "change": "changed",
+            "path": "name",
+            "sentence": "The plan: name goes from Pro to Pro 2.",
+            "before": "Pro",
+            "after": "Pro 2",
+        }
+    ]
 
 
 def test_pages(api: Api) -> None:

@@ -59,7 +59,7 @@ def test_publishing_the_same_again_makes_no_version(
     assert versions == [first.version, other.version]
     assert find_plan(wiring, organization.id, "pro") == other.version
     assert find_plan(wiring, organization.id, "pro", number=1) == first.version
-    (difference,) = compare_plan(wiring, organization.id, "pro", before=1, after=2)
+    (difference,) = compare_plan(wiring, organization.id, "pro", before=1, after=2).differences
     assert (difference.path, difference.after) == ("prices/fee/rule/amount", "21")
 
 

@@ -10,7 +10,7 @@ import msgspec
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.invoicing.invoice import Invoice
 from tallybook.domain.invoicing.reckoned import plan_versions_of
-from tallybook.domain.kernel.errors import Missing
+from tallybook.domain.kernel.errors import Refusal
 from tallybook.domain.subscriptions.changes import Change, ToPlan, is_undone
 from tallybook.domain.subscriptions.changing import (
     ChangeOrder,
@@ -22,7 +22,7 @@ from tallybook.domain.subscriptions.changing import (
 from tallybook.domain.subscriptions.course import Course, course_of
 from tallybook.domain.subscriptions.subscription import Status
 from tallybook.services.draw_up_invoices import draw_up, find_boundary, load_contracts
-from tallybook.services.find_plans import version_of
+from tallybook.services.find_plans import version_to_sell
 from tallybook.services.find_subscriptions import FullSubscription, in_full, subscription_of
 from tallybook.services.measure_charges import measure_charges
 from tallybook.services.ports import Records, Wiring
@@ -75,7 +75,7 @@ def undo_change(wiring: Wiring, organization_id: str, key: str, number: int) -> 
     now = wiring.now_of(organization_id)
     with wiring.books.begin(organization_id) as records:
         course = load_course(records, key, locked=True)
-        changed = undo(course, number, now=now, plans=_plans(records, course))
+        changed = undo(course, number, now=now, plans=plans_of(records, course))
         return Changed(
             keep_course(records, course, changed, now),
             _in_full(records, changed, changed.changes[-1:]),
@@ -124,22 +124,20 @@ def keep_course(
 
 def _decided(records: Records, course: Course, order: ChangeOrder, now: datetime) -> Course:
     to = None
+    plans = plans_of(records, course)
     if isinstance(order.what, PlanOrder):
+        currency = plans[course.subscription.plan_version_id].currency
         try:
-            to = version_of(records, order.what.plan, order.what.version)
-        except Missing as refusal:
+            to = version_to_sell(records, order.what.plan, order.what.version, currency=currency)
+        except Refusal as refusal:
             raise refusal.at("what") from None
     return decide_change(
-        course,
-        order,
-        at=effective_at(course, order, now=now),
-        now=now,
-        plans=_plans(records, course),
-        to=to,
+        course, order, at=effective_at(course, order, now=now), now=now, plans=plans, to=to
     )
 
 
-def _plans(records: Records, course: Course) -> Mapping[str, PlanVersion]:
+def plans_of(records: Records, course: Course) -> Mapping[str, PlanVersion]:
+    """Every plan version that a course names, by id."""
     return records.plans.by_ids(plan_versions_of(course.subscription, course.changes))
 
 

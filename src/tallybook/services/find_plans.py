@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from tallybook.domain.catalog.difference import Difference, compare_versions
 from tallybook.domain.catalog.plan import PlanVersion
-from tallybook.domain.kernel.errors import Missing
+from tallybook.domain.kernel.errors import Conflicting, Missing, Refusal
 from tallybook.services.ports import Records, Wiring
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """Two versions of a plan, and what the later one says otherwise."""
+
+    before: PlanVersion
+    after: PlanVersion
+    differences: tuple[Difference, ...]
 
 
 def list_plans(
@@ -35,12 +45,12 @@ def list_versions(wiring: Wiring, organization_id: str, plan_key: str) -> list[P
 
 def compare_plan(
     wiring: Wiring, organization_id: str, plan_key: str, *, before: int, after: int
-) -> tuple[Difference, ...]:
+) -> Comparison:
     """What version `after` of a plan says otherwise than version `before`."""
     with wiring.books.begin(organization_id) as records:
-        return compare_versions(
-            version_of(records, plan_key, before), version_of(records, plan_key, after)
-        )
+        older = version_of(records, plan_key, before)
+        newer = version_of(records, plan_key, after)
+        return Comparison(older, newer, compare_versions(older, newer))
 
 
 def version_of(records: Records, plan_key: str, number: int | None) -> PlanVersion:
@@ -52,6 +62,41 @@ def version_of(records: Records, plan_key: str, number: int | None) -> PlanVersi
     if found is None:
         raise _unknown(plan_key, number)
     return found
+
+
+def version_to_sell(
+    records: Records, plan_key: str, number: int | None, *, currency: str
+) -> PlanVersion:
+    """The version that somebody new subscribes to, with the amounts of their currency.
+
+    Without a number the latest that is not retired; `Conflicting` for one that is.
+    """
+    found = records.plans.latest_sold(plan_key) if number is None else None
+    if found is None:
+        found = version_of(records, plan_key, number)
+    if found.retired_at is not None:
+        raise Conflicting(
+            "version_retired",
+            f"Version {found.version} of plan {plan_key!r} is retired: it takes no new "
+            "subscribers.",
+            field="plan" if number is None else "version",
+            mend="Name a version that is sold, or another plan.",
+        )
+    return found.priced_in(currency)
+
+
+def sold(
+    records: Records, plan_key: str | None, number: int | None, *, currency: str, field: str
+) -> PlanVersion | None:
+    """As `version_to_sell`, of a plan that `field` of a request may name; None where it does not."""
+    if plan_key is None:
+        return None
+    try:
+        return version_to_sell(records, plan_key, number, currency=currency)
+    except Refusal as refusal:
+        raise type(refusal)(
+            refusal.code, refusal.message, field=field, mend=refusal.mend
+        ) from None
 
 
 def _unknown(plan_key: str, number: int | None = None) -> Missing:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
 import msgspec
 
 from tallybook.domain.catalog.difference import Difference, compare_versions
 from tallybook.domain.catalog.plan import PlanTerms, PlanVersion, publish
+from tallybook.domain.kernel.errors import Refusal
 from tallybook.domain.rating.measurable import check_measurable
-from tallybook.services.ports import Wiring
+from tallybook.services.ports import Records, Wiring
 
 
 class Publication(msgspec.Struct, frozen=True):
     """The version in force, whether it is new, and what it changes of the one before."""
 
     version: PlanVersion
+    before: PlanVersion | None
     is_new: bool
     differences: tuple[Difference, ...]
 
@@ -28,15 +34,41 @@ def publish_plan(
     """
     terms.check()
     with wiring.books.begin(organization_id) as records:
-        meters = records.meters.by_keys(terms.meters)
-        terms.check_meters({key: meter.dimensions for key, meter in meters.items()})
-        check_measurable(terms.prices, meters)
-        records.plans.lock(terms.plan_key)
-        latest = records.plans.latest(terms.plan_key)
-        version = publish(
-            terms, latest, organization_id=organization_id, now=wiring.now_of(organization_id)
-        )
-        is_new = version is not latest
-        if is_new and not dry_run:
-            records.plans.add(version)
-        return Publication(version, is_new, compare_versions(latest, version))
+        return publish_terms(records, terms, now=wiring.now_of(organization_id), keeps=not dry_run)
+
+
+def publish_terms(
+    records: Records, terms: PlanTerms, *, now: datetime, keeps: bool = True
+) -> Publication:
+    """Publish within a transaction: everything is checked, the plan is held locked."""
+    terms.check()
+    for check in checks_of_references(records, terms):
+        check()
+    records.plans.lock(terms.plan_key)
+    latest = records.plans.latest(terms.plan_key)
+    version = publish(terms, latest, organization_id=records.organization_id, now=now)
+    is_new = version is not latest
+    if is_new and keeps:
+        records.plans.add(version)
+    return Publication(version, latest, is_new, compare_versions(latest, version))
+
+
+def problems_of(records: Records, terms: PlanTerms) -> tuple[Refusal, ...]:
+    """Everything that keeps terms from being published, in the order in which it is checked."""
+    found = list(terms.problems())
+    for check in checks_of_references(records, terms):
+        try:
+            check()
+        except Refusal as refusal:
+            found.append(refusal)
+    return tuple(found)
+
+
+def checks_of_references(records: Records, terms: PlanTerms) -> list[Callable[[], object]]:
+    """The checks that need to know what there is: meters and their dimensions."""
+    meters = records.meters.by_keys(terms.meters)
+    dimensions = {key: meter.dimensions for key, meter in meters.items()}
+    checks: list[Callable[[], object]] = [partial(terms.check_meters, dimensions)]
+    if meters.keys() >= set(terms.meters):
+        checks.append(partial(check_measurable, terms.prices, meters))
+    return checks

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from tallybook.domain.catalog.plan import PlanVersion
-from tallybook.domain.kernel.errors import Missing
+from tallybook.domain.customers.customer import Customer
+from tallybook.domain.kernel.errors import Conflicting
 from tallybook.domain.subscriptions.changing import check_agreed_quantities
-from tallybook.domain.subscriptions.life import Start, agreed, begin, refuse_another
+from tallybook.domain.subscriptions.life import NamedPlans, Start, agreed, begin, refuse_another
+from tallybook.domain.subscriptions.trials import TrialOrder, check_entitled
 from tallybook.services.find_customers import no_such_customer
-from tallybook.services.find_plans import version_of
+from tallybook.services.find_plans import sold, version_to_sell
 from tallybook.services.find_subscriptions import FullSubscription, in_full
 from tallybook.services.ports import Records, Wiring
+from tallybook.services.schedule_phases import phase_plans
 
 
 def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> FullSubscription:
@@ -30,30 +33,54 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
             return in_full(records, kept, now=now)
         if customer is None:
             raise no_such_customer(asked.customer, field="customer")
-        version = version_of(records, asked.plan, asked.version)
+        version = version_to_sell(records, asked.plan, asked.version, currency=customer.currency)
         check_agreed_quantities(asked.quantities, version)
+        if asked.trial is not None:
+            _check_trial(records, asked.trial, customer, version)
         subscription = begin(
             asked, customer, version, subscription_id=wiring.new_id("sub"), now=now
         )
-        course = agreed(
-            subscription,
-            asked,
-            version,
-            free_version=_free_version(records, asked),
-            now=now,
-        )
+        named = _named_plans(records, asked, customer.currency)
+        course = agreed(subscription, asked, version, named, now=now)
         records.subscriptions.add(course.subscription)
         records.subscriptions.add_changes(subscription.id, course.changes)
         return in_full(records, course.subscription, now=now)
 
 
-def _free_version(records: Records, asked: Start) -> PlanVersion | None:
-    """The plan version that a trial ends in, if it is a free one."""
-    if asked.trial is None or asked.trial.free_plan is None:
-        return None
-    try:
-        return version_of(records, asked.trial.free_plan, None)
-    except Missing as refusal:
-        raise Missing(
-            refusal.code, refusal.message, field="trial/free_plan", mend=refusal.mend
-        ) from None
+def _named_plans(records: Records, asked: Start, currency: str) -> NamedPlans:
+    """The plan versions that a start names beside its own."""
+    free = None if asked.trial is None else asked.trial.free_plan
+    into = None if asked.contract is None else asked.contract.renews_into
+    return NamedPlans(
+        free=sold(records, free, None, currency=currency, field="trial/free_plan"),
+        renews_into=sold(records, into, None, currency=currency, field="contract/renews_into"),
+        phases=phase_plans(records, asked.phases, currency),
+    )
+
+
+def _check_trial(
+    records: Records, trial: TrialOrder, customer: Customer, version: PlanVersion
+) -> None:
+    """Refuse a trial that the customer may not have, or that could never end."""
+    check_entitled(
+        requires_payment_method=trial.requires_payment_method,
+        has_payment_method=customer.has_payment_method,
+    )
+    if trial.usage is not None:
+        meters = records.meters.by_keys([trial.usage.meter])
+        check_limit(trial.usage, meters.get(trial.usage.meter))
+    if trial.again:
+        return
+    had = [each for each in records.subscriptions.of_customer(customer.id) if each.is_trial]
+    versions = records.plans.by_ids({each.plan_version_id for each in had})
+    before = next(
+        (each for each in had if versions[each.plan_version_id].plan_key == version.plan_key), None
+    )
+    if before is not None:
+        raise Conflicting(
+            "trial_had_before",
+            f"Customer {customer.key!r} had a trial of {version.plan_key!r} already, with "
+            f"subscription {before.key!r}.",
+            field="trial",
+            mend="Leave the trial out; or send again: true to allow another one.",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
@@ -15,7 +16,8 @@ from tallybook.api.pages import After, Limit, Page
 from tallybook.api.plainly import plainly
 from tallybook.api.security import requires
 from tallybook.api.workings import StepAnswer, answer_working
-from tallybook.domain.catalog.difference import Difference
+from tallybook.domain.catalog.difference import Change, Difference
+from tallybook.domain.catalog.difference_wording import sentence
 from tallybook.domain.catalog.plan import PlanTerms, PlanVersion, terms_of
 from tallybook.domain.catalog.price import Price
 from tallybook.domain.catalog.usage_need import Portion
@@ -27,17 +29,30 @@ from tallybook.domain.kernel.money import to_major_units
 from tallybook.services.find_plans import compare_plan, find_plan, list_plans, list_versions
 from tallybook.services.ports import Wiring
 from tallybook.services.preview_price import Preview, PreviewedLine, preview_price, preview_usage
-from tallybook.services.publish_plan import publish_plan
+from tallybook.services.publish_plan import Publication, publish_plan
 
 PlanKey = Annotated[str, PathParameter(description="The plan's key.")]
 Number = Annotated[int, PathParameter(ge=1, description="The version's number, from 1.")]
+
+
+class DifferenceAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that differs: where, the texts before and after, and a sentence that tells it.
+
+    `path` leads to it by names: `prices/tokens/rule/tiers/0/unit_amount`.
+    """
+
+    change: Change
+    path: str
+    sentence: str
+    before: str | None = None
+    after: str | None = None
 
 
 class PublishedPlan(PlanVersion, frozen=True, kw_only=True):
     """The version in force, whether this request made it, and what it changes."""
 
     is_new: bool
-    differences: tuple[Difference, ...]
+    differences: list[DifferenceAnswer]
 
 
 @post("/v1/plans", guards=[requires(Scope.WRITE)], sync_to_thread=True)
@@ -55,13 +70,34 @@ def create_plan(
     changes; subscriptions stay with the version they have.
     """
     published = publish_plan(wiring, organization_id, data, dry_run=dry_run)
+    status = 201 if published.is_new and not dry_run else 200
+    return Response(shown_publication(published), status_code=status)
+
+
+def shown_publication(published: Publication) -> PublishedPlan:
+    """A publication as it is answered."""
     answer = PublishedPlan(
         **msgspec.structs.asdict(published.version),
         is_new=published.is_new,
-        differences=published.differences,
+        differences=told(published.differences, published.before, published.version),
     )
-    status = 201 if published.is_new and not dry_run else 200
-    return Response(plainly(answer), status_code=status)
+    return plainly(answer)
+
+
+def told(
+    differences: Iterable[Difference], before: PlanTerms | None, after: PlanTerms
+) -> list[DifferenceAnswer]:
+    """Differences with the sentences that tell them."""
+    return [
+        DifferenceAnswer(
+            difference.change,
+            difference.path,
+            sentence(difference, before, after),
+            difference.before,
+            difference.after,
+        )
+        for difference in differences
+    ]
 
 
 @get("/v1/plans", guards=[requires(Scope.READ)], sync_to_thread=True)
@@ -105,9 +141,10 @@ def read_differences(
     key: PlanKey,
     before: Annotated[int, QueryParameter(ge=1, description="The number of the older version.")],
     after: Annotated[int, QueryParameter(ge=1, description="The number of the newer version.")],
-) -> Page[Difference]:
-    """What one version of a plan says otherwise than another."""
-    return Page(list(compare_plan(wiring, organization_id, key, before=before, after=after)))
+) -> Page[DifferenceAnswer]:
+    """What one version of a plan says otherwise than another, in data and in sentences."""
+    compared = compare_plan(wiring, organization_id, key, before=before, after=after)
+    return Page(told(compared.differences, compared.before, compared.after))
 
 
 class PricePreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""Products: what is sold, whatever the plan. Families: plans in order, from the least to the most."""
+"""Products: what is sold, whatever the plan. Families: plans in order, the least first."""
 
 from __future__ import annotations
 
