@@ -12,14 +12,18 @@ from tallybook.bootstrap.config import Config, read_signing_key
 from tallybook.bootstrap.embedded import start_postgres
 from tallybook.bootstrap.failures import NotStartedError
 from tallybook.bootstrap.occupancy import occupied
+from tallybook.bootstrap.workers import BoundedWorkers
 from tallybook.services.ports import Wiring
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.event_log import ColumnarEventLog
 from tallybook.stores.columnar.schema import TABLES
+from tallybook.stores.columnar.traffic import ColumnarTraffic
 from tallybook.stores.columnar.usage import ColumnarUsage
 from tallybook.stores.sql.books import SqlBooks
 from tallybook.stores.sql.database import open_database
 from tallybook.stores.sql.directory import SqlDirectory
+from tallybook.stores.sql.event_counts import SqlEventCounts
+from tallybook.stores.sql.event_rules import SqlEventRules
 from tallybook.stores.sql.migrate import LaterVersionError, migrate
 from tallybook.stores.sql.sole_right import SharedError, SoleRight, sole_right
 
@@ -92,6 +96,10 @@ def wire(
         directory=SqlDirectory(engine),
         event_log=ColumnarEventLog(columnar, right),
         usage=ColumnarUsage(columnar),
+        event_rules=SqlEventRules(engine),
+        event_counts=SqlEventCounts(engine),
+        traffic=ColumnarTraffic(columnar),
+        workers=BoundedWorkers(),
         now=now,
         new_id=IdMaker(),
         new_secret=new_secret,

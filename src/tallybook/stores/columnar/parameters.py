@@ -43,6 +43,10 @@ class Parameters:
         """A place in the log, as SQL."""
         return self._bind(value, "UInt64")
 
+    def positions(self, values: list[int]) -> str:
+        """A list of whole numbers of 64 bits without a sign, as SQL."""
+        return self._bind(values, "Array(UInt64)")
+
     def instant(self, value: datetime) -> str:
         """An instant, as SQL that compares with the columns of instants."""
         return f"fromUnixTimestamp64Micro({self.whole(microseconds(value))}, 'UTC')"

@@ -8,11 +8,15 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
+from tallybook.stores.sql.coupons import SqlCoupons
 from tallybook.stores.sql.customers import SqlCustomers
 from tallybook.stores.sql.database import refusing_outages
+from tallybook.stores.sql.event_counts import EVENT_COUNTS  # noqa: F401 - a table of its own
+from tallybook.stores.sql.event_types import SqlEventTypes
 from tallybook.stores.sql.invoices import SqlInvoices
 from tallybook.stores.sql.meters import SqlMeters
 from tallybook.stores.sql.plans import SqlPlans
+from tallybook.stores.sql.quarantine import SqlQuarantine
 from tallybook.stores.sql.subscriptions import SqlSubscriptions
 
 
@@ -36,12 +40,24 @@ class SqlRecords:
         return SqlPlans(self.connection, self.organization_id)
 
     @cached_property
+    def coupons(self) -> SqlCoupons:
+        return SqlCoupons(self.connection, self.organization_id)
+
+    @cached_property
     def subscriptions(self) -> SqlSubscriptions:
         return SqlSubscriptions(self.connection, self.organization_id)
 
     @cached_property
     def invoices(self) -> SqlInvoices:
         return SqlInvoices(self.connection, self.organization_id)
+
+    @cached_property
+    def event_types(self) -> SqlEventTypes:
+        return SqlEventTypes(self.connection, self.organization_id)
+
+    @cached_property
+    def quarantine(self) -> SqlQuarantine:
+        return SqlQuarantine(self.connection, self.organization_id)
 
 
 class SqlBooks:

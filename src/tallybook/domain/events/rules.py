@@ -1,0 +1,158 @@
+"""The rules an organization has for its events, ready to be applied to a request's.
+
+An event is judged when it arrives, and again when it is replayed, always as of its first arrival:
+what is old enough to be taken does not age while it waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from tallybook.domain.events.event import SentEvent
+from tallybook.domain.events.event_type import EventSettings, Strictness
+
+
+class Cause(StrEnum):
+    """Why an event is not taken as it is."""
+
+    SCHEMA = "schema"
+    TOO_OLD = "too_old"
+    TOO_FAR_AHEAD = "too_far_ahead"
+    CONFLICT = "conflict"
+    """Replayed, it met an event of its identity with another content."""
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why an event waits: the cause, the field in an event's own names, in words, and the mend."""
+
+    cause: Cause
+    field: str
+    reason: str
+    mend: str
+
+
+class SchemaCheck(msgspec.Struct, frozen=True):
+    """A type's schema, compiled. `breaks` names the first rule that properties break, or None."""
+
+    strictness: Strictness
+    keeps: Callable[[Mapping[str, Any]], bool]
+    breaks: Callable[[Mapping[str, Any]], Reason | None]
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """Of a request's events, by number: those to be held, and those that are only warned of."""
+
+    held: dict[int, Reason]
+    warned: list[int]
+
+
+_BLAMELESS = Judgement({}, [])
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one organization demands. `checks` are by type, of types that are strict at all."""
+
+    checks: Mapping[str, SchemaCheck]
+    max_age: timedelta | None = None
+    max_ahead: timedelta | None = None
+
+    @property
+    def are_none(self) -> bool:
+        """Whether nothing is demanded."""
+        return not self.checks and self.max_age is None and self.max_ahead is None
+
+    def judge(self, events: Sequence[SentEvent], *, arrived_at: datetime) -> Judgement:
+        """Judge events that arrive together. Costs a look at each, more only for those at fault."""
+        suspects = self._suspects(events)
+        held: dict[int, Reason] = {}
+        warned: list[int] = []
+        if self.max_age is not None or self.max_ahead is not None:
+            held = self._mistimed(events, arrived_at)
+        for number in suspects:
+            if number in held:
+                continue
+            event = events[number]
+            check = self.checks[event.type]
+            reason = check.breaks(event.properties)
+            if reason is None:
+                continue
+            if check.strictness is Strictness.QUARANTINE:
+                held[number] = reason
+            else:
+                warned.append(number)
+        return Judgement(held, warned) if held or warned else _BLAMELESS
+
+    def reason_for(self, event: SentEvent, *, arrived_at: datetime) -> Reason | None:
+        """Why one event would be held, or None."""
+        return self.judge([event], arrived_at=arrived_at).held.get(0)
+
+    def _suspects(self, events: Sequence[SentEvent]) -> Iterable[int]:
+        checks = self.checks
+        if not checks:
+            return ()
+        types = {event.type for event in events}
+        if len(types) == 1:  # as most requests are
+            check = checks.get(types.pop())
+            if check is None:
+                return ()
+            keeps = check.keeps
+            return [n for n, event in enumerate(events) if not keeps(event.properties)]
+        return [
+            n
+            for n, event in enumerate(events)
+            if (check := checks.get(event.type)) is not None and not check.keeps(event.properties)
+        ]
+
+    def _mistimed(self, events: Sequence[SentEvent], arrived_at: datetime) -> dict[int, Reason]:
+        # An age reaches back no further than 1870 and 100 years ahead: no overflow.
+        earliest = None if self.max_age is None else arrived_at - self.max_age
+        latest = None if self.max_ahead is None else arrived_at + self.max_ahead
+        held: dict[int, Reason] = {}
+        for number, event in enumerate(events):
+            at = event.occurred_at
+            if earliest is not None and at < earliest:
+                held[number] = too_old(at, arrived_at, earliest)
+            elif latest is not None and at > latest:
+                held[number] = too_far_ahead(at, arrived_at, latest)
+        return held
+
+
+NO_RULES = Rules({})
+
+
+def rules_of(settings: EventSettings, checks: Mapping[str, SchemaCheck]) -> Rules:
+    """The rules that settings and compiled types come to."""
+    return Rules(checks, settings.max_age, settings.max_ahead)
+
+
+def too_old(at: datetime, arrived_at: datetime, earliest: datetime) -> Reason:
+    """Why an event that happened before `earliest` waits."""
+    return Reason(
+        Cause.TOO_OLD,
+        "time",
+        f"{_said(at)} was before {_said(earliest)}, the earliest taken when it arrived "
+        f"at {_said(arrived_at)}.",
+        "If it is right, replay it from quarantine regardless; if not, shift its time.",
+    )
+
+
+def too_far_ahead(at: datetime, arrived_at: datetime, latest: datetime) -> Reason:
+    """Why an event that happened after `latest` waits."""
+    return Reason(
+        Cause.TOO_FAR_AHEAD,
+        "time",
+        f"{_said(at)} was after {_said(latest)}, the latest taken when it arrived "
+        f"at {_said(arrived_at)}.",
+        "Set the sender's clock, and shift the time of this one in quarantine.",
+    )
+
+
+def _said(at: datetime) -> str:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
