@@ -60,6 +60,9 @@ class Appending:
 
     `texts` are the events' canonical texts. The content of an event is their hash, seeded with the
     organization, so that nothing of one tenant equals anything of another.
+
+    What `is_whole` is taken together with what was appended at once with it, in a block of their
+    own: all of it or, if one event is not new, nothing.
     """
 
     __slots__ = (
@@ -69,6 +72,7 @@ class Appending:
         "events",
         "head",
         "identities",
+        "is_whole",
         "organization_id",
         "texts",
     )
@@ -88,6 +92,7 @@ class Appending:
         self.identities = np.array(_identities(organization_id, events), np.uint64)
         seed = xxh3_64_intdigest(organization_id.encode())
         self.contents = np.array([xxh3_64_intdigest(text, seed) for text in texts], np.uint64)
+        self.is_whole = False
         self.done: Future[Appended] = Future()
         self.done.set_running_or_notify_cancel()  # a client that leaves takes nothing back
 
@@ -112,6 +117,11 @@ class Block:
 
     def __len__(self) -> int:
         return len(self.identities)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is taken as a whole or not at all."""
+        return self.appendings[0].is_whole
 
     def event(self, number: int) -> tuple[str, SentEvent]:
         """The organization and the event at `number`."""

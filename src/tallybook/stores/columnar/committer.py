@@ -13,7 +13,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -38,8 +38,11 @@ _IDLE_SECONDS = 15
 class EventTable(Protocol):
     """What the committer asks of the table of events."""
 
-    def insert(self, rows: bytes) -> None:
-        """Insert a block. After an exception it is unknown which of its rows are in."""
+    def insert(self, rows: bytes, through: int) -> None:
+        """Take a block, `through` being its last position: afterwards it is on disk.
+
+        After an exception it is unknown which of its rows are in.
+        """
 
     def check(self) -> None:
         """Pass if all that was written is on disk, as far as can be told without reading it."""
@@ -72,12 +75,23 @@ class _Flight:
 
 
 class Committer:
-    """Appends blocks, one after another, to a table whose identities up to `position` are known."""
+    """Appends blocks, one after another, to a table whose identities up to `position` are known.
 
-    def __init__(self, table: EventTable, index: IdentityIndex, position: int) -> None:
+    `learn` is called before the position moves past what is no event of a customer, a correction:
+    whoever asks as of a position has then been told of all corrections up to it.
+    """
+
+    def __init__(
+        self,
+        table: EventTable,
+        index: IdentityIndex,
+        position: int,
+        learn: Callable[[], None] = lambda: None,
+    ) -> None:
         self.position = position
         self._table = table
         self._index = index
+        self._learn = learn
         self._events = table.count(position)
         self._promised = position
         self._hope = 0
@@ -93,9 +107,9 @@ class Committer:
         for thread in self._threads:
             thread.start()
 
-    def append(self, appending: Appending) -> None:
-        """Let `appending` wait for its block. `Unavailable` when too much is waiting, or closed."""
-        self._waiting.append(appending)
+    def append(self, *together: Appending) -> None:
+        """Let it wait for its block. `Unavailable` when too much is waiting, or closed."""
+        self._waiting.append(*together)
 
     def close(self) -> None:
         """Take no more, commit what is waiting, and stop."""
@@ -136,6 +150,8 @@ class Committer:
         hope = self._hope
         block = Block(appendings)
         decided = decide(block, self.find, self._kept)
+        if block.is_whole:
+            decided = decided.as_a_whole()
         accepted = decided.accepted
         rows = block.rows(accepted, self._promised)
         run = sorted_run(block.identities[accepted], block.contents[accepted])
@@ -178,6 +194,7 @@ class Committer:
         position, identities, contents = self._table.after(self.position)
         self._index.add(sorted_run(identities, contents))
         self._events += len(identities)
+        self._learn()
         self.position = self._promised = max(self.position, position)
         self._is_sure = True
 
@@ -214,7 +231,9 @@ class Committer:
                 mend="Send them again.",
             )
         if len(flight.run):
-            self._table.insert(flight.rows)
+            self._table.insert(flight.rows, self.position + len(flight.run))
+            if flight.block.is_whole:
+                self._learn()
             self.position += len(flight.run)
             self._events += len(flight.run)
         self._landed.append(flight)

@@ -37,6 +37,12 @@ class Decided:
     accepted: npt.NDArray[np.bool_]
     exceptions: dict[int, NotTaken] = field(default_factory=dict)
 
+    def as_a_whole(self) -> Decided:
+        """All events, or none where there is an exception."""
+        if not self.exceptions:
+            return self
+        return Decided(np.zeros(len(self.accepted), np.bool_), self.exceptions)
+
 
 def decide(block: Block, find: Finder, load: Loader) -> Decided:
     """The verdict on each event of `block`, as if they came one after another."""

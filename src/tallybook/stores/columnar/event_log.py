@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from pathlib import Path
 
 from tallybook.domain.events.event import EventQuery, SentEvent, StoredEvent
 from tallybook.services.ports import Appended
@@ -13,24 +14,48 @@ from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.committer import Committer
 from tallybook.stores.columnar.event_table import ClickHouseEvents, Right
 from tallybook.stores.columnar.identity_index import IdentityIndex
+from tallybook.stores.columnar.journal import Journal
+from tallybook.stores.columnar.journaled import JournaledEvents
 
 
 class ColumnarEventLog:
     """The `EventLog` port. One at a time for an event store: it alone gives out positions.
 
     Opening it reads the identities of all events into memory: 10 million take a few seconds. Where
-    servers share the event store, `right` is what the one that commits holds.
+    servers share the event store, `right` is what the one that commits holds. `learn` is called
+    before the position moves past corrections. With a directory for a `journal`, events are
+    acknowledged when they are in that; without, when they are in the table.
     """
 
-    def __init__(self, columnar: Columnar, right: Right | None = None) -> None:
-        self._table = ClickHouseEvents(columnar, right)
+    def __init__(
+        self,
+        columnar: Columnar,
+        right: Right | None = None,
+        learn: Callable[[], None] = lambda: None,
+        journal: Path | None = None,
+    ) -> None:
+        self._table: ClickHouseEvents | JournaledEvents = ClickHouseEvents(columnar, right)
+        if journal is not None:
+            self._table = JournaledEvents(self._table, Journal(journal))
+
+        def learn_all() -> None:
+            self._table.catch_up()
+            learn()
+
         index = IdentityIndex()
         position = self._table.position()
         index.load(self._table.identities(), expected=self._table.count(position))
-        self._committer = Committer(self._table, index, position)
+        learn_all()
+        self._committer = Committer(self._table, index, position, learn_all)
 
     def position(self) -> int:
         """The as-of of now: no event will ever appear at or below it that is not there yet."""
+        position = self._committer.position
+        self._table.catch_up()
+        return position
+
+    def acknowledged(self) -> int:
+        """The last position that was told. Does not wait."""
         return self._committer.position
 
     def append(
@@ -46,6 +71,13 @@ class ColumnarEventLog:
         self._committer.append(appending)
         return appending.done
 
+    def append_whole(self, parts: Sequence[Appending]) -> list[Appended]:
+        """Take all that `parts` are, as one block, or nothing if one event in them is not new."""
+        for part in parts:
+            part.is_whole = True
+        self._committer.append(*parts)
+        return [part.done.result() for part in parts]
+
     def find(
         self, organization_id: str, wanted: EventQuery, *, before: int | None, limit: int
     ) -> list[StoredEvent]:
@@ -55,3 +87,4 @@ class ColumnarEventLog:
     def close(self) -> None:
         """Take no more, and finish what is waiting."""
         self._committer.close()
+        self._table.close()

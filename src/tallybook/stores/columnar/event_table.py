@@ -12,13 +12,14 @@ import numpy as np
 
 from tallybook.domain.events.event import EventQuery, StoredEvent
 from tallybook.domain.kernel.errors import Unavailable
-from tallybook.stores.columnar.block import COLUMNS, SETTINGS, identity_of
+from tallybook.stores.columnar.block import COLUMNS, SETTINGS
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.deduplication import Kept
 from tallybook.stores.columnar.identity_index import Hashes
-from tallybook.stores.columnar.parameters import Parameters, month_of
+from tallybook.stores.columnar.parameters import Parameters
 from tallybook.stores.columnar.schema import EVENTS
 from tallybook.stores.columnar.stored import STORED, stored_event
+from tallybook.stores.columnar.wanted import placed, told_apart
 
 _INTO = f"events ({', '.join(COLUMNS)})"
 _PATIENCE_SECONDS = 30
@@ -48,8 +49,9 @@ class ClickHouseEvents:
         self._insert_id = ""
         self._failed_writes = columnar.failed_writes(self._writer)
 
-    def insert(self, rows: bytes) -> None:
+    def insert(self, rows: bytes, through: int) -> None:
         """Insert a block. After an exception it is unknown which of its rows are in."""
+        del through
         if self._right is not None and not self._right.is_held():
             raise _not_ours()
         settings = dict(SETTINGS)
@@ -57,6 +59,12 @@ class ClickHouseEvents:
             settings["query_id"] = self._insert_id = f"tallybook-{uuid.uuid4()}"
         self._columnar.insert(self._writer, _INTO, rows, settings)
         self.check()
+
+    def catch_up(self) -> None:
+        """What was inserted is in the table already."""
+
+    def close(self) -> None:
+        """Nothing is left to do."""
 
     def check(self) -> None:
         """Pass if the engine has written all that it says it has, by inserts and by merges."""
@@ -177,22 +185,7 @@ class ClickHouseEvents:
         where = [f"organization_id = {bind.text(organization_id)}"]
         if before is not None:
             where.append(f"position < {bind.position(before)}")
-        for column in ("type", "customer", "source", "id", "actor"):
-            text = getattr(wanted, column)
-            if text is not None:
-                where.append(f"{column} = {bind.text(text)}")
-        if wanted.source is not None and wanted.id is not None:
-            identity = identity_of(organization_id, wanted.source, wanted.id)
-            where.append(f"identity = {bind.position(identity)}")
-        if wanted.starts is not None:
-            where.append(f"occurred_at >= {bind.instant(wanted.starts)}")
-            where.append(f"toYYYYMM(occurred_at) >= {bind.whole(month_of(wanted.starts))}")
-        if wanted.ends is not None:
-            where.append(f"occurred_at < {bind.instant(wanted.ends)}")
-            where.append(f"toYYYYMM(occurred_at) <= {bind.whole(month_of(wanted.ends))}")
-        for name, value in wanted.properties.items():
-            where.append(f"properties[{bind.text(name)}] = {bind.text(value)}")
-            where.append(f"mapContains(properties, {bind.text(name)})")
+        where += placed(wanted, bind) + told_apart(organization_id, wanted, bind)
         with self._columnar.client() as client:
             rows = client.query(
                 f"SELECT {STORED} FROM events WHERE {' AND '.join(where)} "

@@ -13,7 +13,9 @@ class Plan:
     aggregation makes its quantity from. `event_count` and `checksum` are the evidence. The events
     behind a group are those counted in its span, with `looks_back` also all before it; or, where
     that is too many, those at `positions`, a list for each row of `source`. `tallied` says how the
-    parts are made from tallies (`events`, `total`, `low`, `high`), if they can be.
+    parts are made from tallies (`events`, `total`, `low`, `high`), if they can be; where
+    corrections have taken events out, only if it `subtracts` them. Then nothing may be left of a
+    group: it `may_be_empty`.
     """
 
     source: str
@@ -23,3 +25,5 @@ class Plan:
     positions: str = ""
     looks_back: bool = False
     tallied: tuple[str, ...] = ()
+    subtracts: bool = True
+    may_be_empty: bool = False

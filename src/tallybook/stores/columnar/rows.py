@@ -14,6 +14,7 @@ from tallybook.domain.metering.meter import Meter
 from tallybook.stores.columnar.cuts import Cuts
 from tallybook.stores.columnar.expression_sql import expression_sql, text_sql
 from tallybook.stores.columnar.parameters import Parameters, microseconds, month_of
+from tallybook.stores.columnar.standing import Standing
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -40,10 +41,16 @@ class Scope:
 
 
 class Rows:
-    """The SQL of one statement about counted events, and the parameters bound in it."""
+    """The SQL of one statement about counted events, and the parameters bound in it.
 
-    def __init__(self, scope: Scope) -> None:
+    With `standing`, corrections decide which events count; without, every event does. `table` is
+    what they are read from.
+    """
+
+    def __init__(self, scope: Scope, standing: Standing | None = None) -> None:
         self.scope = scope
+        self.standing = standing
+        self.table = "events"
         self.parameters = Parameters()
         self.cuts = Cuts(scope.boundaries, self.parameters) if len(scope.boundaries) > 2 else None
         self.asked_spans = tuple(dict.fromkeys(span for _, span in scope.asked))
@@ -59,13 +66,18 @@ class Rows:
         """The edges of a row's span, in microseconds: the same for all, or columns of the rows."""
 
     def counted(
-        self, *, looks_back: bool = False, after: timedelta = timedelta(0), only: str = ""
+        self,
+        *,
+        looks_back: bool = False,
+        after: timedelta = timedelta(0),
+        only: str = "",
+        is_void: bool = False,
     ) -> str:
         """A row for each counted event: keys of the series, `at`, `position`, `content`, values.
 
         `at` is when it occurred, in microseconds, less `after`: what is measured by its end counts
         where it came from. With `looks_back`, rows before the span are there too. `only` is a
-        further condition.
+        further condition. With `is_void`, what corrections took out is there instead.
         """
         scope, bind = self.scope, self.parameters
         happened = "toUnixTimestamp64Micro(occurred_at)"
@@ -79,23 +91,30 @@ class Rows:
         values = self.values()
         maybe = {name: f"maybe_{name}" for name in values}
         columns += [f"assumeNotNull({maybe[name]}) AS {name}" for name in values]
-        source = "events"
+        source = self.table
         where = self.conditions(
-            span=Span(scope.span.starts + after, scope.span.ends + after), looks_back=looks_back
+            span=Span(scope.span.starts + after, scope.span.ends + after),
+            looks_back=looks_back,
+            is_void=is_void,
         )
         where += [only] if only else []
         where += self.readable(maybe)
         if scope.asked:
             columns += ["asked_span", "opens", "closes"]
-            source = f"events INNER JOIN ({self.asked()}) AS asked USING (customer)"
+            source = f"{self.table} INNER JOIN ({self.asked()}) AS asked USING (customer)"
             where += [f"{happened} < closes"]
             where += [] if looks_back else [f"{happened} >= opens"]
         given = ", ".join(f"{sql} AS {maybe[name]}" for name, sql in values.items())
         rows = f"SELECT {', '.join(columns)} FROM {source} WHERE {' AND '.join(where)}"
         return f"WITH {given} {rows}" if given else rows
 
-    def conditions(self, *, span: Span, looks_back: bool = False) -> list[str]:
-        """What an event must be: the organization's, the meter's, in time, of whom it is asked."""
+    def conditions(
+        self, *, span: Span, looks_back: bool = False, is_void: bool = False
+    ) -> list[str]:
+        """What an event must be: the organization's, the meter's, in time, of whom it is asked.
+
+        And standing or, with `is_void`, not.
+        """
         scope, bind = self.scope, self.parameters
         found = [
             f"organization_id = {bind.text(scope.organization_id)}",
@@ -112,9 +131,17 @@ class Rows:
             found.append(f"toYYYYMM(occurred_at) <= {bind.whole(last)}")
             found += [] if looks_back else [f"toYYYYMM(occurred_at) >= {bind.whole(first)}"]
         found += self.of_customers()
+        found += self._by_standing(found[1:], is_void=is_void)
         for name, value in scope.match.items():
             found.append(f"{text_sql(parse_path(name), bind)} = {bind.text(value)}")
         return found + self.filters(scope.meter.filter)
+
+    def _by_standing(self, where: Sequence[str], *, is_void: bool) -> list[str]:
+        if self.standing is None:
+            return ["false"] if is_void else []
+        whose = self.scope.organization_id
+        standing = self.standing.conditions(whose, where, self.parameters)
+        return [f"NOT ({' AND '.join(standing)})"] if is_void else standing
 
     def of_customers(self) -> list[str]:
         """Whose a row must be."""

@@ -63,6 +63,8 @@ class Tallies:
         scope = rows.scope
         if not plan.tallied or not _suits(rows):
             return plan
+        if rows.standing is not None and not plan.subtracts:
+            return plan
         chain = self.chain(scope.organization_id, scope.meter, as_of=scope.as_of)
         if not chain or not self._is_worth(chain):
             return plan
@@ -71,6 +73,7 @@ class Tallies:
             parts=plan.tallied,
             event_count="sum(events)",
             checksum="sumWithOverflow(checksum)",
+            may_be_empty=rows.standing is not None,
         )
 
     def chain(self, organization_id: str, meter: Meter, *, as_of: int) -> list[Batch]:
@@ -225,16 +228,21 @@ def _tallied(rows: Rows, chain: Sequence[Batch]) -> str:
         source = f"tallies INNER JOIN ({rows.asked()}) AS asked USING (customer)"
         where.append(f"{at} >= opens AND {at} + {DAY} <= closes")
         day = f"{happened} - {happened} % {DAY}"
-        rest = f"(position > {reached} OR {day} < opens OR {day} + {DAY} > closes)"
+        within = f"{day} >= opens AND {day} + {DAY} <= closes"
     else:
         assert days is not None, "a question without whole days suits no tallies"
         first, last = map(bind.whole, days)
         where.append(f"{at} >= {first} AND {at} < {last}")
-        rest = f"(position > {reached} OR {happened} < {first} OR {happened} >= {last})"
-    return (
+        within = f"{happened} >= {first} AND {happened} < {last}"
+    tallied = f"(position <= {reached} AND {within})"
+    parts = [
         f"SELECT {', '.join(columns)}, {at} AS at, events, checksum, total, low, high "
-        f"FROM {source} WHERE {' AND '.join(where)} UNION ALL {_untallied(rows, rest)}"
-    )
+        f"FROM {source} WHERE {' AND '.join(where)}",
+        _untallied(rows, f"NOT {tallied}"),
+    ]
+    if rows.standing is not None:
+        parts.append(_subtracted(rows, tallied))
+    return " UNION ALL ".join(parts)
 
 
 def _untallied(rows: Rows, which: str) -> str:
@@ -244,6 +252,21 @@ def _untallied(rows: Rows, which: str) -> str:
         f"SELECT {', '.join(rows.series)}, at, toUInt64(1) AS events, content AS checksum, "
         f"toDecimal256({value}, 12) AS total, {value} AS low, {value} AS high "
         f"FROM ({rows.counted(only=which)})"
+    )
+
+
+def _subtracted(rows: Rows, which: str) -> str:
+    """The events that corrections took out, as far as `which` is true: each as a tally less one.
+
+    A batch has all events of its stretch, whatever became of them. Counts and checksums are
+    modulo 2**64, so that what is taken from them adds up to zero with what is in them.
+    """
+    value = "value" if rows.scope.meter.aggregation.columns else _NOTHING
+    return (
+        f"SELECT {', '.join(rows.series)}, at, bitNot(toUInt64(0)) AS events, "
+        "bitNot(content) + 1 AS checksum, "
+        f"-toDecimal256({value}, 12) AS total, {value} AS low, {value} AS high "
+        f"FROM ({rows.counted(only=which, is_void=True)})"
     )
 
 

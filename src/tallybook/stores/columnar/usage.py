@@ -22,6 +22,7 @@ from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.parameters import microseconds
 from tallybook.stores.columnar.plan import Plan
 from tallybook.stores.columnar.rows import MICROSECOND, Rows, Scope
+from tallybook.stores.columnar.standing import CorrectionIndex
 from tallybook.stores.columnar.stored import STORED, stored_event
 from tallybook.stores.columnar.tallies import Tallies
 
@@ -32,9 +33,15 @@ _OF_ONE = " SETTINGS optimize_move_to_prewhere = 0"
 class ColumnarUsage:
     """The `UsageStore` port: one statement for each question, whatever number of customers."""
 
-    def __init__(self, columnar: Columnar, tallies: Tallies | None = None) -> None:
+    def __init__(
+        self,
+        columnar: Columnar,
+        tallies: Tallies | None = None,
+        corrections: CorrectionIndex | None = None,
+    ) -> None:
         self._columnar = columnar
         self._tallies = tallies or Tallies(columnar)
+        self._corrections = corrections or CorrectionIndex(columnar)
 
     def measure(self, organization_id: str, meter: Meter, query: UsageQuery) -> list[Usage]:
         """Usage by customer, then dimensions, then window. No row where nothing was counted."""
@@ -75,7 +82,7 @@ class ColumnarUsage:
         self, organization_id: str, meter: Meter, query: UsageQuery, *, after: str, limit: int
     ) -> list[str]:
         """Customers with events that may count, in key order, those after `after`."""
-        rows = Rows(_scope(organization_id, meter, query))
+        rows = self._rows(_scope(organization_id, meter, query))
         where = _reached(_plan(rows), rows)
         where.append(f"customer > {rows.parameters.text(after)}")
         columns = self._columns(
@@ -96,7 +103,7 @@ class ColumnarUsage:
         limit: int = 100,
     ) -> tuple[list[StoredEvent], str]:
         """The very events that were counted, by time and position; and where to go on, or ""."""
-        rows = Rows(_scope(organization_id, meter, query))
+        rows = self._rows(_scope(organization_id, meter, query))
         plan = _plan(rows)
         where = _reached(plan, rows)
         if plan.positions:
@@ -117,7 +124,7 @@ class ColumnarUsage:
     ) -> Inspection:
         """How many events of the meter's type count and do not, and the last to arrive of each."""
         every = msgspec.structs.replace(meter, filter="")
-        rows = Rows(_scope(organization_id, every, query))
+        rows = self._rows(_scope(organization_id, every, query))
         where = rows.conditions(span=query.span)
         counts = " AND ".join(("true", *rows.filters(meter.filter), *rows.readable(rows.values())))
         counts = f"ifNull({counts}, false)"
@@ -144,12 +151,22 @@ class ColumnarUsage:
         return self._tallies.extend(rows, _plan(rows))
 
     def _measured(self, scope: Scope) -> list[Usage]:
-        rows = Rows(scope)
+        return self._answered(self._rows(scope))
+
+    def _rows(self, scope: Scope) -> Rows:
+        """The rows of a question, with what corrections have to say about them."""
+        type_ = scope.meter.event_type
+        standing = self._corrections.standing(scope.organization_id, type_, scope.as_of)
+        return Rows(scope, standing)
+
+    def _answered(self, rows: Rows) -> list[Usage]:
+        scope = rows.scope
         plan = self._tallies.read(_plan(rows), rows)
         keys = ", ".join(rows.keys)
         figures = ", ".join((*plan.parts, plan.event_count, plan.checksum))
         columns = self._columns(
-            f"SELECT {keys}, {figures} FROM ({plan.source}) GROUP BY {keys} ORDER BY {keys}"
+            f"SELECT {keys}, {figures} FROM ({plan.source}) GROUP BY {keys}"
+            f"{f' HAVING {plan.event_count} != 0' if plan.may_be_empty else ''} ORDER BY {keys}"
             f"{_OF_ONE if scope.customers is not None and len(scope.customers) == 1 else ''}",
             rows,
         )

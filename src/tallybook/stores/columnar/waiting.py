@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tallybook.domain.kernel.errors import Unavailable
 from tallybook.stores.columnar.block import Appending
@@ -27,15 +27,15 @@ class Waiting:
 
     def __init__(self, is_writer_idle: Callable[[], bool]) -> None:
         self._is_writer_idle = is_writer_idle
-        self._line: deque[Appending] = deque()
+        self._line: deque[Sequence[Appending]] = deque()
         self._events = 0
         self._bytes = 0
         self._expected = 1
         self._is_closed = False
         self._changed = threading.Condition()
 
-    def append(self, appending: Appending) -> None:
-        """Join the line. `Unavailable` when it is too long, or closed."""
+    def append(self, *together: Appending) -> None:
+        """Join the line, in one block if several. `Unavailable` when it is too long, or closed."""
         with self._changed:
             if self._is_closed:
                 raise Unavailable(
@@ -49,9 +49,10 @@ class Waiting:
                     "More events are waiting than can be written at once.",
                     mend="Send them again after a moment.",
                 )
-            self._line.append(appending)
-            self._events += len(appending)
-            self._bytes += appending.bytes
+            self._line.append(together)
+            for appending in together:
+                self._events += len(appending)
+                self._bytes += appending.bytes
             self._changed.notify()
 
     def close(self) -> None:
@@ -76,9 +77,15 @@ class Waiting:
             taken: list[Appending] = []
             events = size = 0
             while self._line and events < MAX_BLOCK_EVENTS and size < MAX_BLOCK_BYTES:
-                taken.append(self._line.popleft())
-                events += len(taken[-1])
-                size += taken[-1].bytes
+                is_whole = self._line[0][0].is_whole
+                if taken and is_whole:
+                    break
+                for appending in self._line.popleft():
+                    taken.append(appending)
+                    events += len(appending)
+                    size += appending.bytes
+                if is_whole:
+                    break
             self._events -= events
             self._bytes -= size
             self._expected = len(taken)

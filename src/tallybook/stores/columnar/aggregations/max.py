@@ -10,4 +10,9 @@ from tallybook.stores.columnar.rows import Rows
 def plan_max(aggregation: Max, rows: Rows) -> Plan:
     """Take the largest."""
     del aggregation
-    return Plan(rows.in_windows(rows.counted()), parts=("max(value)",), tallied=("max(high)",))
+    return Plan(
+        rows.in_windows(rows.counted()),
+        parts=("max(value)",),
+        tallied=("max(high)",),
+        subtracts=False,
+    )

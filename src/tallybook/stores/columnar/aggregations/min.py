@@ -10,4 +10,9 @@ from tallybook.stores.columnar.rows import Rows
 def plan_min(aggregation: Min, rows: Rows) -> Plan:
     """Take the smallest."""
     del aggregation
-    return Plan(rows.in_windows(rows.counted()), parts=("min(value)",), tallied=("min(low)",))
+    return Plan(
+        rows.in_windows(rows.counted()),
+        parts=("min(value)",),
+        tallied=("min(low)",),
+        subtracts=False,
+    )
