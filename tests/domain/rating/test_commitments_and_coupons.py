@@ -9,11 +9,11 @@ import pytest
 
 from tallybook.domain.catalog.coupon import Coupon, Frequency
 from tallybook.domain.catalog.price import Package, PerUnit
+from tallybook.domain.catalog.spending import Promise
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.shares import Share
 from tallybook.domain.rating.commitments import (
-    Commitment,
-    Promise,
+    Promised,
     add_uses,
     prorated_commitment,
     rate_committed,
@@ -28,16 +28,16 @@ TEN = Decimal(10)
     ("commitment", "quantity", "parts", "why"),
     [
         (None, "3", ("6", "0", "0"), "no promise: plain use"),
-        (Commitment(TEN), "3", ("6", "0", "4"), "what is missing is owed"),
-        (Commitment(TEN), "5", ("10", "0", "0"), "just kept"),
-        (Commitment(TEN), "6", ("10", "2", "0"), "beyond, at its price"),
-        (Commitment(TEN, overage_factor=Decimal("1.5")), "6", ("10", "3", "0"), "and dearer"),
-        (Commitment(TEN, has_true_up=False), "3", ("6", "0", "0"), "a mark, not a minimum"),
-        (Commitment(TEN, Promise.QUANTITY), "6", ("12", "0", "8"), "units at their price"),
+        (Promised(TEN), "3", ("6", "0", "4"), "what is missing is owed"),
+        (Promised(TEN), "5", ("10", "0", "0"), "just kept"),
+        (Promised(TEN), "6", ("10", "2", "0"), "beyond, at its price"),
+        (Promised(TEN, overage_factor=Decimal("1.5")), "6", ("10", "3", "0"), "and dearer"),
+        (Promised(TEN, has_true_up=False), "3", ("6", "0", "0"), "a mark, not a minimum"),
+        (Promised(TEN, Promise.QUANTITY), "6", ("12", "0", "8"), "units at their price"),
     ],
 )
 def test_a_window(
-    commitment: Commitment | None, quantity: str, parts: tuple[str, ...], why: str
+    commitment: Promised | None, quantity: str, parts: tuple[str, ...], why: str
 ) -> None:
     use = rate_committed(PerUnit(Decimal(2)), Decimal(quantity), commitment)
     assert (use.utilized, use.overage, use.true_up) == tuple(map(Decimal, parts)), why
@@ -46,12 +46,12 @@ def test_a_window(
 
 def test_a_promised_quantity_is_worth_what_it_would_cost() -> None:
     rule = Package(Decimal(10), Decimal(5))
-    use = rate_committed(rule, Decimal(1), Commitment(Decimal(25), Promise.QUANTITY))
+    use = rate_committed(rule, Decimal(1), Promised(Decimal(25), Promise.QUANTITY))
     assert (use.utilized, use.true_up) == (5, 10)
 
 
 def test_one_windows_surplus_fills_no_other() -> None:
-    uses = [rate_committed(PerUnit(Decimal(2)), Decimal(n), Commitment(TEN)) for n in (1, 9)]
+    uses = [rate_committed(PerUnit(Decimal(2)), Decimal(n), Promised(TEN)) for n in (1, 9)]
     both = add_uses(uses)
     assert (both.utilized, both.overage, both.true_up) == (12, 8, 8)
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from tallybook.domain.catalog.price import PerUnit
+from tallybook.domain.catalog.spending import Promise
 from tallybook.domain.kernel.shares import WHOLE, Share
 from tallybook.domain.rating.commitments import (
-    Commitment,
     CommittedUse,
-    Promise,
+    Promised,
     add_uses,
     prorated_commitment,
     rate_committed,
@@ -51,7 +51,7 @@ def _share(given: Mapping[str, Any]) -> Share:
 def _use(window: Mapping[str, Any]) -> CommittedUse:
     commitment = None
     if window["commitment"] is not None:
-        commitment = Commitment(
+        commitment = Promised(
             Decimal(window["commitment"]),
             Promise(window["commitment_type"]),
             Decimal(window["overage_factor"] or 1),

@@ -50,6 +50,8 @@ def _parts(terms: PlanTerms) -> dict[str, Any]:
     """The terms as plain maps, prices by key."""
     parts: dict[str, Any] = msgspec.to_builtins(terms_of(terms), builtin_types=(Decimal,))
     parts["prices"] = {price.pop("key"): price for price in parts["prices"]}
+    for name in ("shared_allowances", "commitments", "spend_limits"):
+        parts[name] = {part.pop("key"): part for part in parts[name]}
     parts["grants"] = {grant.pop("feature"): grant for grant in parts["grants"]}
     return parts
 

@@ -8,9 +8,13 @@ from functools import partial
 
 import msgspec
 
+from tallybook.domain.catalog.conditions import Conditions, condition_checks
+from tallybook.domain.catalog.coupon import Stacking
 from tallybook.domain.catalog.feature import Grant, check_grants
 from tallybook.domain.catalog.interval import Interval
 from tallybook.domain.catalog.price import Price
+from tallybook.domain.catalog.shared_allowance import SharedAllowance
+from tallybook.domain.catalog.spending import Commitment, SpendLimit
 from tallybook.domain.kernel.errors import Invalid, Refusal
 from tallybook.domain.kernel.identifiers import checked_key, derived_id
 from tallybook.domain.kernel.money import minor_digits
@@ -33,7 +37,8 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What a plan says: its prices, what it grants, billed every `interval_count` intervals.
 
     Prices are in `currency`. In each of the other `currencies` every price has amounts of its own;
-    a customer's currency chooses.
+    a customer's currency chooses. Conditions act on a bill as a whole: `shared_allowances`,
+    `commitments`, `spend_limits`; `coupon_order` says in which order coupons do.
     """
 
     plan_key: str = msgspec.field(name="key")
@@ -44,6 +49,10 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     interval_count: int = 1
     prices: tuple[Price, ...]
     grants: tuple[Grant, ...] = ()
+    shared_allowances: tuple[SharedAllowance, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
+    spend_limits: tuple[SpendLimit, ...] = ()
+    coupon_order: Stacking = Stacking.AS_LISTED
 
     def check(self) -> None:
         """Refuse terms that nobody could be billed by, with the field's path and the mend."""
@@ -68,6 +77,7 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         for index, price in enumerate(self.prices):
             yield partial(self._check_price, index, price)
         yield partial(check_grants, self.grants)
+        yield from condition_checks(self._conditions)
 
     def _check_name(self) -> None:
         if not self.name.strip():
@@ -171,6 +181,21 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                         field=f"prices/{index}/{field}",
                         mend="Add the dimension to the meter, or name one that it has.",
                     )
+
+    @property
+    def _conditions(self) -> Conditions:
+        return Conditions(
+            {price.key: price for price in self.prices},
+            self.shared_allowances,
+            self.commitments,
+            self.spend_limits,
+            self.currencies,
+        )
+
+    @property
+    def has_conditions(self) -> bool:
+        """Whether anything acts on its bills as a whole."""
+        return bool(self.shared_allowances or self.commitments or self.spend_limits)
 
     @property
     def has_clocks(self) -> bool:

@@ -31,6 +31,22 @@ class Occasion(StrEnum):
     PERIOD = "period"
 
 
+class LineKind(StrEnum):
+    """What a line is for: a price, or a condition that acts on the bill as a whole.
+
+    `ALLOWANCE` says what became of units that prices share, and costs nothing. `OVERAGE` and
+    `TRUE_UP` are of a commitment, `MAXIMUM` and `MINIMUM` of a limit, `COUPON` of a redemption.
+    """
+
+    PRICE = "price"
+    ALLOWANCE = "allowance"
+    OVERAGE = "overage"
+    MAXIMUM = "maximum"
+    MINIMUM = "minimum"
+    TRUE_UP = "true_up"
+    COUPON = "coupon"
+
+
 class UsageProof(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where a usage line's quantity came from, so that it can be counted again."""
 
@@ -42,7 +58,10 @@ class UsageProof(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class LineItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One printed row. `amount_minor` is `exact_amount` rounded once."""
+    """One printed row. `amount_minor` is `exact_amount` rounded once.
+
+    `price_key` is the key of the price or of the condition; of a coupon, the redemption's id.
+    """
 
     number: int
     price_key: str
@@ -54,6 +73,7 @@ class LineItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     amount_minor: int
     working: tuple[Step, ...]
     proof: UsageProof | None = None
+    kind: LineKind = LineKind.PRICE
 
 
 class BilledTo(msgspec.Struct, frozen=True, kw_only=True):

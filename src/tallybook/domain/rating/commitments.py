@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 
 from tallybook.domain.catalog.price import AnyRule
+from tallybook.domain.catalog.spending import Promise
 from tallybook.domain.catalog.working import ZERO
 from tallybook.domain.kernel.decimals import exactly
 from tallybook.domain.kernel.money import round_decimal
@@ -16,18 +16,11 @@ from tallybook.domain.kernel.shares import WHOLE, Share
 from tallybook.domain.rating.rate import rate_price
 
 
-class Promise(StrEnum):
-    """What a commitment counts: money, or units at their price."""
-
-    AMOUNT = "amount"
-    QUANTITY = "quantity"
-
-
-class Commitment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A promised minimum for a window of time.
+class Promised(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was promised of one window of time, by a commitment that is not looked at here.
 
     What is used beyond it costs `overage_factor` times its price. With `has_true_up` what is not
-    used is owed too; without, the commitment only marks where overage begins.
+    used is owed too; without, the promise only marks where overage begins.
     """
 
     promised: Decimal
@@ -50,7 +43,7 @@ class CommittedUse(msgspec.Struct, frozen=True):
             return self.utilized + self.overage + self.true_up
 
 
-def rate_committed(rule: AnyRule, quantity: Decimal, commitment: Commitment | None) -> CommittedUse:
+def rate_committed(rule: AnyRule, quantity: Decimal, commitment: Promised | None) -> CommittedUse:
     """Rate a window's usage against its commitment; all of it is plain use where there is none.
 
     A promised quantity is worth what that quantity would cost under the rule.
@@ -58,13 +51,23 @@ def rate_committed(rule: AnyRule, quantity: Decimal, commitment: Commitment | No
     cost = rate_price(rule, quantity).amount
     if commitment is None:
         return CommittedUse(cost, ZERO, ZERO)
-    worth = commitment.promised
-    if commitment.promise is Promise.QUANTITY:
-        worth = rate_price(rule, commitment.promised).amount
+    worth = worth_of(rule, commitment.promised, commitment.promise)
     with exactly():
         if cost > worth:
-            return CommittedUse(worth, (cost - worth) * commitment.overage_factor, ZERO)
+            beyond = cost - worth + overage_of(cost, worth, commitment.overage_factor)
+            return CommittedUse(worth, beyond, ZERO)
         return CommittedUse(cost, ZERO, worth - cost if commitment.has_true_up else ZERO)
+
+
+def worth_of(rule: AnyRule, promised: Decimal, promise: Promise) -> Decimal:
+    """What was promised, in money: units are worth what they cost under the rule."""
+    return promised if promise is Promise.AMOUNT else rate_price(rule, promised).amount
+
+
+def overage_of(used: Decimal, worth: Decimal, factor: Decimal) -> Decimal:
+    """What use beyond a promise costs on top of its price; below zero where it costs less."""
+    with exactly():
+        return max(used - worth, ZERO) * (factor - 1)
 
 
 def add_uses(windows: Iterable[CommittedUse]) -> CommittedUse:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 
-from tallybook.domain.catalog.coupon import Coupon, Frequency
+from tallybook.domain.catalog.coupon import Coupon, Frequency, Stacking
 from tallybook.domain.catalog.working import ZERO
 from tallybook.domain.kernel.decimals import exactly
 from tallybook.domain.kernel.money import allocate_units, from_units, round_decimal, to_units
 
-
-class Stacking(StrEnum):
-    """In which order several coupons act; each acts on what the ones before left."""
-
-    AS_LISTED = "as_listed"
-    PERCENTAGE_FIRST = "percentage_first"
-    NARROW_FIRST = "narrow_first"
+__all__ = ["AppliedCoupon", "Discountable", "Discounted", "Stacking", "apply_coupons"]
 
 
 class Discountable(msgspec.Struct, frozen=True):
@@ -29,14 +22,16 @@ class Discountable(msgspec.Struct, frozen=True):
     amount: Decimal
     plan: str = ""
     meter: str = ""
+    price: str = ""
 
 
 class AppliedCoupon(msgspec.Struct, frozen=True):
     """What one coupon took off each charge, and the coupon as it is afterwards.
 
-    `has_ended` says that it will not be applied again.
+    `place` is its place among those given. `has_ended` says that it will not be applied again.
     """
 
+    place: int
     coupon: Coupon
     taken: dict[str, Decimal]
     has_ended: bool
@@ -86,11 +81,11 @@ def apply_coupons(
     """
     left = {charge.id: charge.amount for charge in charges}
     applied = []
-    for coupon in _in_order(coupons, stacking):
+    for place, coupon in _in_order(list(enumerate(coupons)), stacking):
         weights = {
             charge.id: left[charge.id]
             for charge in charges
-            if coupon.fits(charge.plan, charge.meter) and left[charge.id] > 0
+            if coupon.fits(charge.plan, charge.meter, charge.price) and left[charge.id] > 0
         }
         if coupon.currency and currency and coupon.currency != currency:
             weights = {}
@@ -98,21 +93,23 @@ def apply_coupons(
         with exactly():
             for name, amount in taken.items():
                 left[name] -= amount
-        applied.append(_after_use(coupon, taken))
+        applied.append(_after_use(place, coupon, taken))
     return Discounted(tuple(applied), left)
 
 
-def _in_order(coupons: Sequence[Coupon], stacking: Stacking) -> Sequence[Coupon]:
+def _in_order(
+    coupons: Sequence[tuple[int, Coupon]], stacking: Stacking
+) -> Sequence[tuple[int, Coupon]]:
     if stacking is Stacking.PERCENTAGE_FIRST:
-        return sorted(coupons, key=lambda coupon: coupon.rate_pct is None)
+        return sorted(coupons, key=lambda each: each[1].rate_pct is None)
     if stacking is Stacking.NARROW_FIRST:
-        return sorted(coupons, key=_width)
+        return sorted(coupons, key=lambda each: _width(each[1]))
     return coupons
 
 
 def _width(coupon: Coupon) -> int:
-    """0 for a coupon limited to meters, 1 to plans, 2 for one that is not limited."""
-    if coupon.only_meters:
+    """0 for a coupon limited to meters or prices, 1 to plans, 2 for one that is not limited."""
+    if coupon.only_meters or coupon.only_prices:
         return 0
     return 1 if coupon.only_plans else 2
 
@@ -139,19 +136,19 @@ def _spread(discount: Decimal, weights: Mapping[str, Decimal], scale: int) -> di
     }
 
 
-def _after_use(coupon: Coupon, taken: dict[str, Decimal]) -> AppliedCoupon:
+def _after_use(place: int, coupon: Coupon, taken: dict[str, Decimal]) -> AppliedCoupon:
     """The coupon once it was used. One that took nothing off is as it was."""
     if not taken:
-        return AppliedCoupon(coupon, taken, has_ended=False)
+        return AppliedCoupon(place, coupon, taken, has_ended=False)
     if coupon.frequency is Frequency.FOREVER:
-        return AppliedCoupon(coupon, taken, has_ended=False)
+        return AppliedCoupon(place, coupon, taken, has_ended=False)
     if coupon.frequency is Frequency.RECURRING:
         if coupon.remaining_periods is None:
-            return AppliedCoupon(coupon, taken, has_ended=False)
+            return AppliedCoupon(place, coupon, taken, has_ended=False)
         periods = coupon.remaining_periods - 1
         after = msgspec.structs.replace(coupon, remaining_periods=periods)
-        return AppliedCoupon(after, taken, has_ended=periods == 0)
+        return AppliedCoupon(place, after, taken, has_ended=periods == 0)
     with exactly():
         used = coupon.used + sum(taken.values(), ZERO)
     after = msgspec.structs.replace(coupon, used=used)
-    return AppliedCoupon(after, taken, coupon.amount is None or used >= coupon.amount)
+    return AppliedCoupon(place, after, taken, coupon.amount is None or used >= coupon.amount)

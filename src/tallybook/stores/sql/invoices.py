@@ -17,6 +17,7 @@ from tallybook.domain.invoicing.invoice import (
     InvoiceHeader,
     InvoiceStatus,
     LineItem,
+    LineKind,
     Occasion,
     Reckoning,
     UsageProof,
@@ -100,11 +101,18 @@ INVOICE_LINES = sa.Table(
     sa.Column("amount_minor", sa.Numeric, nullable=False),
     sa.Column("working", Document(tuple[Step, ...]), nullable=False),
     sa.Column("proof", Document(UsageProof | None)),
+    sa.Column("kind", sa.Text, nullable=False, server_default=LineKind.PRICE.value),
     sa.ForeignKeyConstraint(
         ["organization_id", "invoice_id"], ["invoices.organization_id", "invoices.id"]
     ),
 )
 _LINE = INVOICE_LINES.c
+sa.Index(
+    "invoice_lines_coupon_idx",
+    _LINE.organization_id,
+    _LINE.price_key,
+    postgresql_where=_LINE.kind == sa.literal_column(f"'{LineKind.COUPON.value}'"),
+)
 
 INVOICE_NUMBERS = sa.Table(
     "invoice_numbers",
@@ -324,6 +332,7 @@ class SqlInvoices:
                 amount_minor=int(row.amount_minor),
                 working=row.working,
                 proof=row.proof,
+                kind=LineKind(row.kind),
             )
 
 
@@ -341,6 +350,7 @@ def _line_row(line: LineItem) -> tuple[Any, ...]:
         line.amount_minor,
         _encode(line.working).decode(),
         None if line.proof is None else _encode(line.proof).decode(),
+        line.kind.value,
     )
 
 

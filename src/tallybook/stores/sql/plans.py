@@ -10,11 +10,16 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
+from tallybook.domain.catalog.coupon import Stacking
 from tallybook.domain.catalog.draft import PlanDraft
 from tallybook.domain.catalog.feature import Grant
+from tallybook.domain.catalog.overrides import PREFIX, KeptOverrides, overridden
 from tallybook.domain.catalog.plan import Interval, PlanTerms, PlanVersion, version_id_of
 from tallybook.domain.catalog.price import Price
+from tallybook.domain.catalog.shared_allowance import SharedAllowance
+from tallybook.domain.catalog.spending import Commitment, SpendLimit
 from tallybook.stores.sql.database import Document, Instant, metadata
+from tallybook.stores.sql.overrides import add_overrides, overrides_by_ids
 
 PLAN_VERSIONS = sa.Table(
     "plan_versions",
@@ -35,6 +40,15 @@ PLAN_VERSIONS = sa.Table(
     sa.Column(
         "grants", Document(tuple[Grant, ...]), nullable=False, server_default=sa.text("'[]'")
     ),
+    *(
+        sa.Column(name, Document(kind), nullable=False, server_default=sa.text("'[]'"))
+        for name, kind in (
+            ("shared_allowances", tuple[SharedAllowance, ...]),
+            ("commitments", tuple[Commitment, ...]),
+            ("spend_limits", tuple[SpendLimit, ...]),
+        )
+    ),
+    sa.Column("coupon_order", sa.Text, nullable=False, server_default=Stacking.AS_LISTED.value),
     sa.Column("retired_at", Instant),
     sa.UniqueConstraint("organization_id", "plan_key", "version"),
 )
@@ -78,7 +92,26 @@ class SqlPlans:
         return next(self._versions(query), None)
 
     def by_ids(self, ids: Iterable[str]) -> Mapping[str, PlanVersion]:
-        """Those of `ids` that exist, by id, each in the one currency that its id says."""
+        """Those of `ids` that exist, by id: in the one currency, with the overrides it says."""
+        named = list(dict.fromkeys(ids))
+        contracts = [each for each in named if each.startswith(PREFIX)]
+        if not contracts:
+            return self._published(named)
+        kept = overrides_by_ids(self._connection, self._organization_id, contracts)
+        plain = [each for each in named if each not in kept]
+        found = self._published([*plain, *(each.base_id for each in kept.values())])
+        negotiated = {
+            each.id: overridden(found[each.base_id], each)
+            for each in kept.values()
+            if each.base_id in found
+        }
+        return {each: found[each] for each in plain if each in found} | negotiated
+
+    def add_overrides(self, kept: KeptOverrides) -> None:
+        """Keep what a contract says otherwise than a version; the same is there once."""
+        add_overrides(self._connection, self._organization_id, kept)
+
+    def _published(self, ids: Iterable[str]) -> dict[str, PlanVersion]:
         asked = {named: version_id_of(named) for named in ids}
         wanted = sa.bindparam(
             "ids", list({version_id for version_id, _ in asked.values()}), type_=sa.ARRAY(sa.Text)
@@ -173,4 +206,10 @@ class SqlPlans:
     def _versions(self, query: sa.Select[Any]) -> Iterator[PlanVersion]:
         for row in self._connection.execute(query):
             fields = dict(row._mapping)
-            yield PlanVersion(**fields | {"interval": Interval(fields["interval"])})
+            yield PlanVersion(
+                **fields
+                | {
+                    "interval": Interval(fields["interval"]),
+                    "coupon_order": Stacking(fields["coupon_order"]),
+                }
+            )

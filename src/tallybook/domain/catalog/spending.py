@@ -1,0 +1,157 @@
+"""What is agreed about spending as a whole: commitments, and least and most amounts.
+
+Rules: docs/semantics/conditions.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from tallybook.domain.catalog.adjustments import check_limits
+from tallybook.domain.catalog.models.rule import check_amount
+from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.identifiers import checked_key
+
+MOST_STAGES = 120
+"""Amounts that a ramp may have."""
+
+
+class Per(StrEnum):
+    """Over which time spending is counted.
+
+    `PERIOD`: each billing period. `YEAR`: each year of the subscription's calendar; a billing
+    period belongs to the year that it begins in. `TOTAL`: from its start to its end.
+    """
+
+    PERIOD = "period"
+    YEAR = "year"
+    TOTAL = "total"
+
+
+class Promise(StrEnum):
+    """What a commitment counts: money, or units at their price."""
+
+    AMOUNT = "amount"
+    QUANTITY = "quantity"
+
+
+class Commitment(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A promised minimum, drawn down by what is charged for.
+
+    `amounts` are those of successive periods or years since the subscription began; the last one
+    stays. Only `prices` (by key) draw it down; without any, all do. What goes beyond it costs
+    `overage_factor` times its price. With `has_true_up` what is missing when its time is over is
+    owed too; without, it only marks where overage begins. `prorates` shrinks it with a time that is
+    cut short. A promised `QUANTITY` is of one price, and worth what it costs by that price's rule.
+    """
+
+    key: str
+    name: str
+    amounts: tuple[Decimal, ...]
+    promise: Promise = Promise.AMOUNT
+    per: Per = Per.PERIOD
+    prices: tuple[str, ...] = ()
+    overage_factor: Decimal = Decimal(1)
+    has_true_up: bool = True
+    prorates: bool = True
+
+    def amount(self, number: int) -> Decimal:
+        """What is promised of the period or year of that number, counted from 0."""
+        return self.amounts[min(number, len(self.amounts) - 1)]
+
+    def check(self) -> None:
+        """Refuse a promise that nobody could keep or check."""
+        check_named(self.key, self.name, "commitment")
+        if not 1 <= len(self.amounts) <= MOST_STAGES:
+            raise Invalid(
+                "stages_out_of_range",
+                f"The commitment has {len(self.amounts)} amounts.",
+                field="amounts",
+                mend=f"Send 1 to {MOST_STAGES} amounts, one for each period or year of a ramp.",
+            )
+        for place, amount in enumerate(self.amounts):
+            check_amount(amount, f"amounts/{place}")
+        if self.per is Per.TOTAL and len(self.amounts) > 1:
+            raise Invalid(
+                "ramp_of_total",
+                "A commitment in total has one amount.",
+                field="amounts",
+                mend="Send one amount, or per period or year.",
+            )
+        check_amount(self.overage_factor, "overage_factor")
+        if self.promise is Promise.QUANTITY and (
+            len(self.prices) != 1 or self.per is not Per.PERIOD
+        ):
+            raise Invalid(
+                "quantity_of_one_price",
+                "A promised quantity is of one price, in each period.",
+                field="prices",
+                mend="Name one price and per period, or promise an amount.",
+            )
+
+
+class SpendLimit(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """The least and the most that is charged for `prices` (by key; without any, for all) together.
+
+    What is above the `maximum` is given back at once; what is missing to the `minimum` is owed when
+    its time is over. `prorates` shrinks both with a time that is cut short.
+    """
+
+    key: str
+    name: str
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    per: Per = Per.PERIOD
+    prices: tuple[str, ...] = ()
+    prorates: bool = True
+
+    def check(self) -> None:
+        """Refuse limits that cannot be kept."""
+        check_named(self.key, self.name, "limit")
+        if self.minimum is None and self.maximum is None:
+            raise Invalid(
+                "no_limit",
+                "The limit has neither a least nor a most.",
+                field="minimum",
+                mend="Send a minimum, a maximum or both.",
+            )
+        check_limits(self.minimum, self.maximum)
+
+
+def check_named(key: str, name: str, what: str) -> None:
+    """A key, and a name to print."""
+    checked_key(key)
+    if not name.strip():
+        raise Invalid(
+            "no_name",
+            f"A {what} needs a name; it is printed on the invoice.",
+            field="name",
+            mend="Send a name.",
+        )
+
+
+def check_prices_known(prices: tuple[str, ...], known: Container[str]) -> None:
+    """Refuse a key that no price of the plan has, and one that is named twice."""
+    for place, key in enumerate(prices):
+        if key not in known:
+            raise Invalid(
+                "unknown_price",
+                f"The plan has no price {key[:60]!r}.",
+                field=f"prices/{place}",
+                mend="Name the key of a price of the same plan.",
+            )
+        if key in prices[:place]:
+            raise Invalid(
+                "price_named_twice",
+                f"The price {key!r} is named twice.",
+                field=f"prices/{place}",
+                mend="Name it once.",
+            )

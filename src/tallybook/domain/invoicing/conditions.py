@@ -1,0 +1,251 @@
+"""What acts on a bill as a whole, in the one order that there is.
+
+Overage of commitments → maximum → minimum → true-up → coupons. Each counts what is printed, in
+whole minor units, so that every figure can be checked by adding up lines. Each charges what it
+makes of all that was billed so far, less what it charged before: however often a time is billed,
+the parts add up. Rules: docs/semantics/conditions.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from tallybook.domain.catalog.price import Price
+from tallybook.domain.catalog.spending import Commitment, Promise, SpendLimit
+from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Step, line, single
+from tallybook.domain.invoicing.coupon_lines import PricedLine, coupon_lines
+from tallybook.domain.invoicing.invoice import LineKind
+from tallybook.domain.invoicing.standing import Counted, EarlierLine, Standing, counted_over
+from tallybook.domain.kernel.decimals import exactly
+from tallybook.domain.kernel.instants import Span
+from tallybook.domain.kernel.money import from_units, round_decimal, to_units
+from tallybook.domain.rating.commitments import overage_of, worth_of
+
+_PRICES = frozenset({LineKind.PRICE})
+_ABOVE_MAXIMUM = _PRICES | {LineKind.OVERAGE, LineKind.MAXIMUM}
+_ABOVE_MINIMUM = _ABOVE_MAXIMUM | {LineKind.MINIMUM}
+_ABOVE_TRUE_UP = _PRICES | {LineKind.MAXIMUM, LineKind.MINIMUM, LineKind.TRUE_UP}
+"""What a condition on all prices counts: the lines printed above its own, but for overage that a
+commitment is not drawn down by."""
+
+
+class ConditionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a condition makes of a bill: exact, with its working."""
+
+    kind: LineKind
+    key: str
+    name: str
+    service_period: Span
+    rated: RatedLine
+    unit: str = ""
+    of_prices: tuple[str, ...] = ()
+
+
+def condition_lines(
+    priced: Sequence[PricedLine], standing: Standing, *, digits: int
+) -> tuple[ConditionLine, ...]:
+    """The lines of a bill's conditions, in order, after those of its prices."""
+    with exactly():
+        book = _Book(standing, priced, digits)
+        if standing.ended is not None:
+            plan = standing.plan
+            for commitment in plan.commitments:
+                book.add(_overage(book, commitment))
+            for limit in plan.spend_limits:
+                book.add(_maximum(book, limit))
+            for limit in plan.spend_limits:
+                book.add(_minimum(book, limit))
+            for commitment in plan.commitments:
+                book.add(_true_up(book, commitment))
+        charges = (*priced, *book.added)
+        taken = coupon_lines(charges, standing, digits=digits)
+        return (*book.lines, *(_coupon(standing, *each) for each in taken))
+
+
+class _Book:
+    """The lines of a bill as conditions are added, with those printed before."""
+
+    def __init__(self, standing: Standing, priced: Sequence[PricedLine], digits: int) -> None:
+        self.standing = standing
+        self.digits = digits
+        self.lines: list[ConditionLine] = []
+        self._counted = [
+            *standing.earlier,
+            *(
+                EarlierLine(each.price_key, LineKind.PRICE, each.service_starts, each.amount)
+                for each in priced
+            ),
+        ]
+        self._priced = priced
+
+    def add(self, added: ConditionLine | None) -> None:
+        """Put a line under the others, as it will be printed."""
+        if added is None:
+            return
+        self.lines.append(added)
+        amount = from_units(to_units(added.rated.amount, self.digits), self.digits)
+        starts = added.service_period.starts
+        self._counted.append(EarlierLine(added.key, added.kind, starts, amount))
+
+    @property
+    def added(self) -> Iterator[PricedLine]:
+        """The lines of conditions as coupons see them."""
+        for added in self.lines:
+            amount = from_units(to_units(added.rated.amount, self.digits), self.digits)
+            yield PricedLine(
+                price_key=added.key,
+                name=added.name,
+                service_starts=added.service_period.starts,
+                amount=amount,
+                of_prices=added.of_prices,
+            )
+
+    def charged(
+        self, over: Counted, prices: Sequence[str], kinds: frozenset[LineKind], own: str
+    ) -> Decimal:
+        """What was printed for `prices`, or for all, in that time; without the condition's own."""
+        return sum(
+            (
+                each.amount
+                for each in self._counted
+                if each.service_starts in over.span
+                and (
+                    (each.kind is LineKind.PRICE and each.price_key in prices)
+                    if prices
+                    else (each.kind in kinds and each.price_key != own)
+                )
+            ),
+            ZERO,
+        )
+
+    def before(self, over: Counted, key: str, kind: LineKind) -> Decimal:
+        """What the condition itself was printed with before, in that time."""
+        return sum(
+            (
+                each.amount
+                for each in self._counted
+                if each.kind is kind and each.price_key == key and each.service_starts in over.span
+            ),
+            ZERO,
+        )
+
+    def line(
+        self, kind: LineKind, condition: Commitment | SpendLimit, steps: Sequence[Step]
+    ) -> ConditionLine | None:
+        """A line of these steps; none where they come to nothing."""
+        rated = line(ONE, *steps)
+        if not rated.amount:
+            return None
+        return ConditionLine(
+            kind=kind,
+            key=condition.key,
+            name=condition.name,
+            service_period=self.standing.service_period,
+            rated=rated,
+            of_prices=condition.prices,
+        )
+
+    def prorated(self, amount: Decimal, over: Counted) -> Decimal:
+        """An amount for a part of its time: that share of it, rounded, so that it can be shown."""
+        if over.share.is_whole:
+            return amount
+        return round_decimal(over.share.of(amount), self.digits)
+
+
+def _promised(book: _Book, commitment: Commitment, over: Counted) -> Decimal:
+    """What a commitment promises for the time, in money."""
+    amount = commitment.amount(over.number)
+    if commitment.promise is Promise.QUANTITY:
+        price = _price(book.standing.plan.prices, commitment.prices[0])
+        amount = worth_of(price.rule, amount, Promise.QUANTITY)
+    return book.prorated(amount, over)
+
+
+def _price(prices: Sequence[Price], key: str) -> Price:
+    return next(price for price in prices if price.key == key)
+
+
+def _overage(book: _Book, commitment: Commitment) -> ConditionLine | None:
+    """What use beyond the commitment costs on top of its price."""
+    if commitment.overage_factor == 1:
+        return None
+    over = counted_over(book.standing, commitment.per, prorates=commitment.prorates)
+    promised = _promised(book, commitment, over)
+    used = book.charged(over, commitment.prices, _ABOVE_TRUE_UP, commitment.key)
+    owed = overage_of(used, promised, commitment.overage_factor)
+    beyond = max(used - promised, ZERO)
+    factor = commitment.overage_factor - 1
+    terms = {"promised": promised, "charged": used, "factor": commitment.overage_factor}
+    steps = [Step("overage", beyond, factor, owed, terms)]
+    before = book.before(over, commitment.key, LineKind.OVERAGE)
+    return book.line(LineKind.OVERAGE, commitment, [*steps, *_less(before)])
+
+
+def _maximum(book: _Book, limit: SpendLimit) -> ConditionLine | None:
+    """What is given back because no more than the maximum is owed."""
+    if limit.maximum is None:
+        return None
+    over = counted_over(book.standing, limit.per, prorates=limit.prorates)
+    most = book.prorated(limit.maximum, over)
+    charged = book.charged(over, limit.prices, _ABOVE_MAXIMUM, limit.key)
+    owed = max(charged - most, ZERO)
+    terms = {"maximum": most, "charged": charged}
+    before = book.before(over, limit.key, LineKind.MAXIMUM)
+    steps = [single("spend_maximum", -owed, terms), *_less(before)]
+    return book.line(LineKind.MAXIMUM, limit, steps)
+
+
+def _minimum(book: _Book, limit: SpendLimit) -> ConditionLine | None:
+    """What is missing to the minimum, once its time is over."""
+    if limit.minimum is None:
+        return None
+    over = counted_over(book.standing, limit.per, prorates=limit.prorates)
+    if not over.is_over:
+        return None
+    least = book.prorated(limit.minimum, over)
+    charged = book.charged(over, limit.prices, _ABOVE_MINIMUM, limit.key)
+    terms = {"minimum": least, "charged": charged} | _parts(over)
+    before = book.before(over, limit.key, LineKind.MINIMUM)
+    steps = [single("spend_minimum", max(least - charged, ZERO), terms), *_less(before)]
+    return book.line(LineKind.MINIMUM, limit, steps)
+
+
+def _true_up(book: _Book, commitment: Commitment) -> ConditionLine | None:
+    """What is missing to the commitment, once its time is over."""
+    over = counted_over(book.standing, commitment.per, prorates=commitment.prorates)
+    if not commitment.has_true_up or not over.is_over:
+        return None
+    promised = _promised(book, commitment, over)
+    charged = book.charged(over, commitment.prices, _ABOVE_TRUE_UP, commitment.key)
+    terms = {"promised": promised, "charged": charged} | _parts(over)
+    before = book.before(over, commitment.key, LineKind.TRUE_UP)
+    steps = [single("true_up", max(promised - charged, ZERO), terms), *_less(before)]
+    return book.line(LineKind.TRUE_UP, commitment, steps)
+
+
+def _parts(over: Counted) -> dict[str, Decimal]:
+    """How much of its full time a condition is for, where it is a part."""
+    if over.share.is_whole:
+        return {}
+    return {
+        "parts": Decimal(over.share.numerator),
+        "of_parts": Decimal(over.share.denominator),
+    }
+
+
+def _less(before: Decimal) -> list[Step]:
+    """The step that takes off what earlier bills said already."""
+    return [single("billed_before", -before)] if before else []
+
+
+def _coupon(standing: Standing, key: str, name: str, rated: RatedLine) -> ConditionLine:
+    return ConditionLine(
+        kind=LineKind.COUPON,
+        key=key,
+        name=name,
+        service_period=standing.service_period,
+        rated=rated,
+    )

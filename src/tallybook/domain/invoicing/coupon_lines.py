@@ -1,0 +1,102 @@
+"""Coupons on a bill: what each takes off which line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Step, line
+from tallybook.domain.invoicing.standing import HeldCoupon, Standing
+from tallybook.domain.kernel.money import allocate_units, from_units, to_units
+from tallybook.domain.rating.coupons import Discountable, apply_coupons
+
+
+class PricedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A line as it is printed, before coupons; `amount` in major units, below zero given back.
+
+    `of_prices` are those that a condition is about.
+    """
+
+    price_key: str
+    name: str
+    service_starts: datetime
+    amount: Decimal
+    meter: str = ""
+    of_prices: tuple[str, ...] = ()
+
+
+def coupon_lines(
+    lines: Sequence[PricedLine], standing: Standing, *, digits: int
+) -> Iterator[tuple[str, str, RatedLine]]:
+    """For each coupon that takes something off: its redemption, its name, the line's working."""
+    held = _acting(standing)
+    if not held:
+        return
+    left = _less_given_back(lines, digits)
+    plan = standing.plan
+    charges = [
+        Discountable(str(place), left[place], plan.plan_key, each.meter, each.price_key)
+        for place, each in enumerate(lines)
+        if left[place] > 0
+    ]
+    coupons = [each.offer.coupon(used=each.used, used_periods=each.used_periods) for each in held]
+    discounted = apply_coupons(
+        charges, coupons, scale=digits, currency=plan.currency, stacking=plan.coupon_order
+    )
+    remaining = {charge.id: charge.amount for charge in charges}
+    for applied in discounted.applied:
+        coupon = held[applied.place]
+        steps = [
+            _step(coupon, lines[int(name)].name, amount, remaining[name])
+            for name, amount in applied.taken.items()
+            if amount
+        ]
+        for name, amount in applied.taken.items():
+            remaining[name] -= amount
+        if steps:
+            yield coupon.redemption_id, coupon.offer.name, line(ONE, *steps)
+
+
+def _acting(standing: Standing) -> Sequence[HeldCoupon]:
+    """The coupons that act; an exclusive one, the first of them, acts alone."""
+    exclusive = [each for each in standing.coupons if each.offer.is_exclusive]
+    return exclusive[:1] or standing.coupons
+
+
+def _step(held: HeldCoupon, part: str, taken: Decimal, base: Decimal) -> Step:
+    """What one coupon takes off one line; `use` counts the bills that it took something off."""
+    terms = {"base_amount": base, "use": Decimal(held.used_periods + 1)}
+    code = "coupon_amount"
+    if held.offer.rate_pct is not None:
+        code = "coupon_percent"
+        terms["percent"] = held.offer.rate_pct
+    return Step(code, ONE, -taken, -taken, terms, {"part": part})
+
+
+def _less_given_back(lines: Sequence[PricedLine], digits: int) -> list[Decimal]:
+    """What is left of each line once what the bill gives back is taken off: no line below zero.
+
+    What is given back of prices comes off the lines of those prices first, then off all others.
+    """
+    left = [max(each.amount, ZERO) for each in lines]
+    for each in lines:
+        if each.amount < 0:
+            keys = {each.price_key, *each.of_prices}
+            own = [at for at, other in enumerate(lines) if other.price_key in keys]
+            rest = _take(left, own, -each.amount, digits)
+            _take(left, range(len(lines)), rest, digits)
+    return left
+
+
+def _take(left: list[Decimal], places: Sequence[int], amount: Decimal, digits: int) -> Decimal:
+    """Take `amount` off these places in proportion; answers what they had not."""
+    weights = [left[place] for place in places]
+    taken = min(amount, sum(weights, ZERO))
+    if taken:
+        parts = allocate_units(to_units(taken, digits), weights)
+        for place, part in zip(places, parts, strict=True):
+            left[place] -= from_units(part, digits)
+    return amount - taken
