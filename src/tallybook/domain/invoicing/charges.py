@@ -73,6 +73,10 @@ def _charges(
             if ended is not None:
                 yield Charge(price=price, service_period=ended)
             continue
+        if price.timing is Timing.ONCE:
+            if isinstance(decision, Open):
+                yield Charge(price=price, service_period=decision.period)
+            continue
         span = begun if price.timing is Timing.IN_ADVANCE else ended
         if span is not None:
             share = share_of_period(subscription.cycle, span)

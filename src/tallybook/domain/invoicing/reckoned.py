@@ -16,6 +16,7 @@ from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Price, Timing
 from tallybook.domain.invoicing.charges import Charge
 from tallybook.domain.invoicing.invoice import Reckoning
+from tallybook.domain.invoicing.one_off import charges_once
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.calendar import Cycle, next_boundary
 from tallybook.domain.subscriptions.changes import Change, ToPlan
@@ -85,6 +86,8 @@ def _charges(
     billed = billed_after(course, reckoning, ended)
     versions = [plans[name] for name in plan_versions_of(course.subscription, course.changes)]
     keys = dict.fromkeys(price.key for version in versions for price in version.prices)
+    before = reckoning.before
+    known = course_of(known_by(course.subscription, before.changes), course.changes)
     for key in keys:
         prices = {
             version.id: price
@@ -93,12 +96,13 @@ def _charges(
             if price.key == key
         }
         timings = {price.timing for price in prices.values() if price.meter is None}
-        before = reckoning.before
         if Timing.IN_ARREARS in timings:
             then = Reckoned(before.arrears_until, before.changes)
             yield from _fees(course, prices, Timing.IN_ARREARS, then, billed.arrears_until)
+        if Timing.ONCE in timings:
+            until = before.advance_until if reckoning.begun is None else billed.advance_until
+            yield from charges_once(known, course, prices, then=before.advance_until, until=until)
         if Timing.IN_ADVANCE in timings:
-            known = course_of(known_by(course.subscription, before.changes), course.changes)
             then = Reckoned(_ahead(known, prices, before.advance_until), before.changes)
             until = _ahead(course, prices, billed.advance_until)
             if reckoning.begun is None:

@@ -47,7 +47,7 @@ def charge_of(line: LineItem, plan: PlanVersion, subscription: Subscription) -> 
     price = next((price for price in plan.prices if price.key == line.price_key), None)
     if price is None:
         return None
-    if price.meter is not None:
+    if price.meter is not None or price.timing is Timing.ONCE:
         return Charge(price=price, service_period=line.service_period)
     share = share_of_period(subscription.cycle, line.service_period)
     unit = counted_in(subscription.cycle, line.service_period, share)
@@ -138,15 +138,14 @@ def _missing_lines(invoice: Invoice, recomputed: Mapping[int, LineItem]) -> Iter
 def _owed_once(invoice: Invoice, plan: PlanVersion) -> Iterator[Difference]:
     """Lines of a plain subscription that are missing, there twice, or for a time not owed here.
 
-    An opening owes fees in advance. The end of a period owes every price: usage and fees in arrears
-    for it, fees in advance from its end on. Only a change ends a subscription, and none is plain
-    afterwards.
+    An opening owes fees in advance and those owed once. The end of a period owes every other price:
+    usage and fees in arrears for it, fees in advance from its end on. Only a change ends a
+    subscription, and none is plain afterwards.
     """
-    owed = [
-        price
-        for price in plan.prices
-        if price.timing is Timing.IN_ADVANCE or invoice.occasion is Occasion.PERIOD
-    ]
+    at_first = {Timing.IN_ADVANCE, Timing.ONCE}
+    later = {Timing.IN_ADVANCE, Timing.IN_ARREARS}
+    timings = at_first if invoice.occasion is Occasion.OPENING else later
+    owed = [price for price in plan.prices if price.timing in timings]
     for price in owed:
         lines = [line for line in invoice.lines if line.price_key == price.key]
         if not lines:
