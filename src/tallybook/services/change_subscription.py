@@ -10,19 +10,14 @@ import msgspec
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.invoicing.invoice import Invoice
 from tallybook.domain.invoicing.reckoned import plan_versions_of
-from tallybook.domain.kernel.errors import Refusal
 from tallybook.domain.subscriptions.changes import Change, ToPlan, is_undone
-from tallybook.domain.subscriptions.changing import (
-    ChangeOrder,
-    PlanOrder,
-    decide_change,
-    effective_at,
-    undo,
-)
+from tallybook.domain.subscriptions.changing import decide_change, effective_at, undo
 from tallybook.domain.subscriptions.course import Course, course_of
+from tallybook.domain.subscriptions.orders import ChangeOrder, ContractOrder, PlanOrder
 from tallybook.domain.subscriptions.subscription import Status
 from tallybook.services.draw_up_invoices import draw_up, find_boundary, load_contracts
-from tallybook.services.find_plans import version_to_sell
+from tallybook.services.find_customers import now_for
+from tallybook.services.find_plans import sold
 from tallybook.services.find_subscriptions import FullSubscription, in_full, subscription_of
 from tallybook.services.measure_charges import measure_charges
 from tallybook.services.ports import Records, Wiring
@@ -60,9 +55,9 @@ def change_subscription(
     wiring: Wiring, organization_id: str, key: str, order: ChangeOrder
 ) -> Changed:
     """Record a change; the next bill charges and gives back what it makes of the fees."""
-    now = wiring.now_of(organization_id)
     with wiring.books.begin(organization_id) as records:
         course = load_course(records, key, locked=True)
+        now = now_for(wiring, records, course.subscription.customer_id)
         changed = _decided(records, course, order, now)
         return Changed(
             keep_course(records, course, changed, now),
@@ -72,9 +67,9 @@ def change_subscription(
 
 def undo_change(wiring: Wiring, organization_id: str, key: str, number: int) -> Changed:
     """Record that a change shall never have been; what was billed for it is given back."""
-    now = wiring.now_of(organization_id)
     with wiring.books.begin(organization_id) as records:
         course = load_course(records, key, locked=True)
+        now = now_for(wiring, records, course.subscription.customer_id)
         changed = undo(course, number, now=now, plans=plans_of(records, course))
         return Changed(
             keep_course(records, course, changed, now),
@@ -93,9 +88,9 @@ def preview_change(
     wiring: Wiring, organization_id: str, key: str, order: ChangeOrder
 ) -> ChangePreview:
     """What would be on the next invoice if a change were made. Nothing is recorded."""
-    now = wiring.now_of(organization_id)
     with wiring.books.begin(organization_id) as records:
         course = load_course(records, key)
+        now = now_for(wiring, records, course.subscription.customer_id)
         changed = _decided(records, course, order, now)
         return ChangePreview(
             _next_invoice(wiring, records, changed), _next_invoice(wiring, records, course)
@@ -123,17 +118,21 @@ def keep_course(
 
 
 def _decided(records: Records, course: Course, order: ChangeOrder, now: datetime) -> Course:
-    to = None
     plans = plans_of(records, course)
-    if isinstance(order.what, PlanOrder):
-        currency = plans[course.subscription.plan_version_id].currency
-        try:
-            to = version_to_sell(records, order.what.plan, order.what.version, currency=currency)
-        except Refusal as refusal:
-            raise refusal.at("what") from None
+    to = _asked_for(records, order, plans[course.subscription.plan_version_id].currency)
     return decide_change(
         course, order, at=effective_at(course, order, now=now), now=now, plans=plans, to=to
     )
+
+
+def _asked_for(records: Records, order: ChangeOrder, currency: str) -> PlanVersion | None:
+    """The plan version that an order names, if it names one."""
+    match order.what:
+        case PlanOrder(plan=plan, version=number):
+            return sold(records, plan, number, currency=currency, field="what/plan")
+        case ContractOrder(renews_into=plan):
+            return sold(records, plan, None, currency=currency, field="what/renews_into")
+    return None
 
 
 def plans_of(records: Records, course: Course) -> Mapping[str, PlanVersion]:
@@ -161,7 +160,7 @@ def _next_invoice(wiring: Wiring, records: Records, course: Course) -> Invoice |
             measure_charges(wiring, records.organization_id, boundary.wanted, as_of=as_of),
             organization_id=records.organization_id,
             as_of=as_of,
-            created_at=wiring.now_of(records.organization_id),
+            created_at=now_for(wiring, records, subscription.customer_id),
         )
         if invoice is not None:
             return invoice

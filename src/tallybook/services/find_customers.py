@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.kernel.errors import Missing
 from tallybook.services.ports import Records, Wiring
@@ -30,6 +32,16 @@ def customer_of(records: Records, key: str, *, locked: bool = False) -> Customer
     if found is None:
         raise no_such_customer(key)
     return found
+
+
+def now_for(wiring: Wiring, records: Records, customer_id: str) -> datetime:
+    """The time that a customer lives at: its own test clock's, or else its organization's."""
+    return time_of(wiring, records, records.customers.by_ids([customer_id])[customer_id])
+
+
+def time_of(wiring: Wiring, records: Records, customer: Customer) -> datetime:
+    """As `now_for`, of a customer that is at hand."""
+    return customer.clock_at or wiring.now_of(records.organization_id)
 
 
 def no_such_customer(key: str, *, field: str = "") -> Missing:

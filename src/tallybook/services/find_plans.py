@@ -88,15 +88,13 @@ def version_to_sell(
 def sold(
     records: Records, plan_key: str | None, number: int | None, *, currency: str, field: str
 ) -> PlanVersion | None:
-    """As `version_to_sell`, of a plan that `field` of a request may name; None where it does not."""
+    """As `version_to_sell`, of a plan that `field` of a request may name; None if it does not."""
     if plan_key is None:
         return None
     try:
         return version_to_sell(records, plan_key, number, currency=currency)
     except Refusal as refusal:
-        raise type(refusal)(
-            refusal.code, refusal.message, field=field, mend=refusal.mend
-        ) from None
+        raise type(refusal)(refusal.code, refusal.message, field=field, mend=refusal.mend) from None
 
 
 def _unknown(plan_key: str, number: int | None = None) -> Missing:

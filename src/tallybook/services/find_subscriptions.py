@@ -10,9 +10,11 @@ import msgspec
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.kernel.errors import Missing
+from tallybook.domain.subscriptions.binding import Standing, standing_of
 from tallybook.domain.subscriptions.course import course_of, status_on, terms_around
 from tallybook.domain.subscriptions.subscription import Status, Subscription, status_at
 from tallybook.domain.subscriptions.timeline import Terms
+from tallybook.domain.subscriptions.trials import trial_end
 from tallybook.services.find_customers import customer_of
 from tallybook.services.ports import Records, Wiring
 
@@ -28,6 +30,8 @@ class FullSubscription(msgspec.Struct, frozen=True):
     version: PlanVersion
     status: Status
     terms: Terms
+    contract: Standing | None = None
+    trial_ends_at: datetime | None = None
 
 
 def find_subscription(wiring: Wiring, organization_id: str, key: str) -> FullSubscription:
@@ -76,20 +80,23 @@ def in_full(records: Records, subscription: Subscription, *, now: datetime) -> F
 def all_in_full(
     records: Records, subscriptions: Sequence[Subscription], *, now: datetime
 ) -> list[FullSubscription]:
-    """Subscriptions with what they refer to, in the same order."""
+    """Subscriptions with what they refer to, in the same order; each at its customer's time."""
     changed = [each.id for each in subscriptions if each.change_count]
     changes = records.subscriptions.changes_of(changed) if changed else {}
     courses = [course_of(each, changes.get(each.id, ())) for each in subscriptions]
     customers = records.customers.by_ids({each.customer_id for each in subscriptions})
-    terms = [terms_around(course, now) for course in courses]
+    clocks = [customers[each.customer_id].clock_at or now for each in subscriptions]
+    terms = [terms_around(course, at) for course, at in zip(courses, clocks, strict=True)]
     versions = records.plans.by_ids({each.plan_version_id for each in terms})
     return [
         FullSubscription(
             course.subscription,
             customers[course.subscription.customer_id],
             versions[now_to.plan_version_id],
-            status_on(course, now) if course.changes else status_at(course.subscription, now),
+            status_on(course, at) if course.changes else status_at(course.subscription, at),
             now_to,
+            standing_of(course, at),
+            trial_end(course) if now_to.is_trial else None,
         )
-        for course, now_to in zip(courses, terms, strict=True)
+        for course, now_to, at in zip(courses, terms, clocks, strict=True)
     ]

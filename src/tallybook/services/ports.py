@@ -49,6 +49,9 @@ class CustomerRecords(Protocol):
         """`locked` holds others off it until the transaction ends."""
 
     def by_ids(self, ids: Iterable[str]) -> Mapping[str, Customer]: ...
+    def family(self, keys: Iterable[str]) -> list[Customer]:
+        """The descendants of these customers, at any depth, in key order, by one query."""
+
     def page(self, *, after: str, limit: int) -> list[Customer]:
         """Customers in key order, those after key `after`."""
 
@@ -304,7 +307,13 @@ class EventLog(Protocol):
     """The log of events: append-only, each identity once, positions without a late-comer."""
 
     def position(self) -> int:
-        """The as-of of now: no event will ever appear at or below it that is not there yet."""
+        """The as-of of now: no event will ever appear at or below it that is not there yet.
+
+        Waits until readers find every event that has been acknowledged.
+        """
+
+    def acknowledged(self) -> int:
+        """The last position that was told. Does not wait."""
 
     def append(
         self,

@@ -21,14 +21,10 @@ from tallybook.domain.kernel.errors import Refusal
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.calendar import Alignment
 from tallybook.domain.subscriptions.changes import Proration
-from tallybook.domain.subscriptions.changing import (
-    ChangeOrder,
-    decide_change,
-    effective_at,
-    undo,
-)
+from tallybook.domain.subscriptions.changing import decide_change, effective_at, undo
 from tallybook.domain.subscriptions.course import Course, after, course_of, decide_course
 from tallybook.domain.subscriptions.cycle import End, NotDue, Open, closed, decide_cycle
+from tallybook.domain.subscriptions.orders import ChangeOrder
 from tallybook.domain.subscriptions.proration import Counting
 from tallybook.domain.subscriptions.reckoning import Side
 from tallybook.domain.subscriptions.subscription import Status

@@ -14,17 +14,11 @@ from contracts import day, fee, plan, price, subscription
 from tallybook.domain.catalog.plan import Interval, PlanVersion
 from tallybook.domain.kernel.errors import Refusal
 from tallybook.domain.subscriptions.changes import Proration
-from tallybook.domain.subscriptions.changing import (
-    ChangeAt,
-    ChangeOrder,
-    cancel,
-    decide_change,
-    effective_at,
-    keep,
-    undo,
-)
+from tallybook.domain.subscriptions.changing import decide_change, effective_at, undo
 from tallybook.domain.subscriptions.course import Course, after, course_of, decide_course, status_on
 from tallybook.domain.subscriptions.cycle import NotDue, Open
+from tallybook.domain.subscriptions.ending import cancel, keep
+from tallybook.domain.subscriptions.orders import ChangeAt, ChangeOrder
 from tallybook.domain.subscriptions.subscription import Status
 
 BASIC = msgspec.structs.replace(plan(fee("base", "10"), price("seats", "per_unit", unit_amount=5)))

@@ -12,21 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallybook.domain.catalog.plan import Interval
-from tallybook.domain.kernel.errors import Invalid
-from tallybook.domain.subscriptions.agreement import AfterTrial, Phase, Trial, agree
 from tallybook.domain.subscriptions.calendar import Alignment, Cycle
 from tallybook.domain.subscriptions.changes import (
     AddQuantity,
     AnyWhat,
+    Bind,
     Change,
     EndContract,
     EndTrial,
     Pause,
     Reactivate,
     Resume,
+    SetCycle,
     SetQuantity,
     ToPlan,
 )
+from tallybook.domain.subscriptions.contract import Contract
 from tallybook.domain.subscriptions.timeline import (
     Terms,
     Timeline,
@@ -116,6 +117,7 @@ def test_changes_are_kept_as_documents() -> None:
 WHATS = st.one_of(
     st.sampled_from([ToPlan("pro"), ToPlan("max", cycle=cycle("week")), Pause(), Resume()]),
     st.sampled_from([EndTrial(), EndContract(), Reactivate(), Reactivate(cycle("day"))]),
+    st.sampled_from([SetCycle(cycle(anchor=day(5))), Bind(Contract(cycle=cycle("year")))]),
 )
 
 
@@ -137,75 +139,3 @@ def test_periods_cover_the_timeline_without_gap_or_overlap(
         assert sum(instant in period for period in periods) == is_held
     for period in periods:
         assert terms_at(line, period.starts) is not None
-
-
-@pytest.mark.parametrize(
-    ("trial", "expected", "anchor", "why"),
-    [
-        (Trial(ends_at=day(14)), ["0 basic 1 free", "14 basic 1"], day(14), "paid from then on"),
-        (
-            Trial(ends_at=day(14), then=AfterTrial.FREE, free_plan_version_id="free"),
-            ["0 basic 1 free", "14 free 1"],
-            day(14),
-            "on to the free plan",
-        ),
-        (Trial(ends_at=day(14), then=AfterTrial.ENDED), ["0 basic 1 free"], START, "over"),
-    ],
-)
-def test_trials(trial: Trial, expected: list[str], anchor: datetime, why: str) -> None:
-    line = timeline(START, *agree(START, cycle(), [Phase(plan_version_id="basic")], trial=trial))
-    assert shown(line) == expected, why
-    assert line[-1].terms.cycle.anchor == anchor, why
-    first = next(billing_periods(line, day(400)))
-    assert first.ends == day(14), "a trial is a period of its own, however long"
-
-
-def test_a_trial_on_the_calendar_goes_on_to_the_calendars_next_boundary() -> None:
-    aligned = cycle(alignment="calendar")
-    trial = Trial(ends_at=day(14))
-    line = timeline(START, *agree(START, aligned, [Phase(plan_version_id="basic")], trial=trial))
-    ends = [period.ends for period in billing_periods(line, day(60))]
-    assert ends[:2] == [day(14), datetime(2026, 3, 1, tzinfo=UTC)]
-
-
-def test_phases_are_counted_from_the_start() -> None:
-    """A ramp: three months of one seat, three of five, then ten."""
-    phases = [
-        Phase(plan_version_id="basic", interval_count=3),
-        Phase(plan_version_id="basic", interval_count=3, quantities={"seats": Decimal(5)}),
-        Phase(plan_version_id="pro", quantities={"seats": Decimal(10)}),
-    ]
-    line = timeline(START, *agree(START, cycle(), phases))
-    assert [(f"{s.span.starts:%d %b}", s.terms.plan_version_id) for s in line] == [
-        ("31 Jan", "basic"),
-        ("30 Apr", "basic"),
-        ("31 Jul", "pro"),
-    ]
-    assert [segment.terms.quantity_of("seats") for segment in line] == [1, 5, 10]
-
-
-@pytest.mark.parametrize(
-    ("phases", "trial", "field"),
-    [
-        ([Phase(plan_version_id="a", interval_count=3)], None, "phases/0/interval_count"),
-        ([Phase(plan_version_id="a"), Phase(plan_version_id="b")], None, "phases/0/interval_count"),
-        (
-            [Phase(plan_version_id="a", interval_count=0), Phase(plan_version_id="b")],
-            None,
-            "phases/0/interval_count",
-        ),
-        ([Phase(plan_version_id="a")], Trial(ends_at=START), "trial/ends_at"),
-        (
-            [Phase(plan_version_id="a")],
-            Trial(ends_at=day(1), then=AfterTrial.FREE),
-            "trial/free_plan",
-        ),
-    ],
-)
-def test_what_cannot_be_agreed_is_refused(
-    phases: list[Phase], trial: Trial | None, field: str
-) -> None:
-    with pytest.raises(Invalid) as refusal:
-        agree(START, cycle(), phases, trial=trial)
-    assert refusal.value.field == field
-    assert refusal.value.mend

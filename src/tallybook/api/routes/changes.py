@@ -21,7 +21,7 @@ from tallybook.api.security import requires
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.subscriptions.changes import AddQuantity, Proration, SetQuantity, Undo
-from tallybook.domain.subscriptions.changing import ChangeOrder
+from tallybook.domain.subscriptions.orders import ChangeOrder
 from tallybook.services.change_subscription import (
     Changed,
     FullChange,

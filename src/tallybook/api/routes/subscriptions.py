@@ -16,12 +16,15 @@ from tallybook.domain.catalog.plan import Interval
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.instants import Span
-from tallybook.domain.subscriptions.calendar import Alignment, BoundaryTime
+from tallybook.domain.subscriptions.binding import Standing
+from tallybook.domain.subscriptions.calendar import Alignment, BoundaryTime, boundary
 from tallybook.domain.subscriptions.changes import Proration
-from tallybook.domain.subscriptions.changing import ChangeAt
+from tallybook.domain.subscriptions.contract import Renewal
 from tallybook.domain.subscriptions.life import Start
+from tallybook.domain.subscriptions.orders import ChangeAt
 from tallybook.domain.subscriptions.proration import Counting
 from tallybook.domain.subscriptions.subscription import Status
+from tallybook.domain.subscriptions.trial_watch import UsageLimit
 from tallybook.services.cancel_subscription import cancel_subscription, undo_cancel_subscription
 from tallybook.services.find_subscriptions import (
     FullSubscription,
@@ -33,11 +36,30 @@ from tallybook.services.start_subscription import start_subscription
 SubscriptionKey = Annotated[str, PathParameter(description="The subscription's key, or its id.")]
 
 
+class ContractAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The contract that both are bound by, its terms counted from `since`.
+
+    `term` is the one that runs, null once it goes on open-ended; `notice_due_at` by when notice
+    must be given to leave with it. Given now, the contract ends at `ends_with_notice_now`.
+    """
+
+    since: datetime
+    interval: Interval
+    interval_count: int
+    renewal: Renewal
+    notice_days: int
+    term: Span | None
+    notice_due_at: datetime | None
+    ends_with_notice_now: datetime
+    terms_renewed: int
+
+
 class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A subscription as it is now. `customer` and `plan` are keys; `period` is not yet billed.
 
     `ends_at` is the end that was decided, reached or ahead; null if none was. `quantities` are
     those of fees, by price key; a fee that is not named is owed once. `changes` were recorded.
+    On a trial, `trial_ends_at` is when it ends, unless `trial_usage` is reached before.
     """
 
     id: str
@@ -58,6 +80,9 @@ class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str
     quantities: dict[str, str]
     counting: Counting
+    contract: ContractAnswer | None
+    trial_ends_at: datetime | None
+    trial_usage: UsageLimit | None
     changes: int
     created_at: datetime
 
@@ -65,11 +90,14 @@ class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class Cancellation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a subscription shall end, and what is given back of a period that it cuts short.
 
+    Without `at`: by notice, when it is under a contract; else with its period. Before a contract
+    lets it end it is refused, unless both sides agree to part (`waives_contract`).
     `refund`: `prorated` its unused share, `full` all of the period, `none` nothing.
     """
 
-    at: ChangeAt = ChangeAt.PERIOD_END
+    at: ChangeAt | None = None
     refund: Proration = Proration.PRORATED
+    waives_contract: bool = False
 
 
 @post("/v1/subscriptions", guards=[requires(Scope.WRITE)], sync_to_thread=True)
@@ -125,7 +153,14 @@ def post_cancellation(
 ) -> SubscriptionAnswer:
     """End a subscription now or with its period. What was used until then is billed."""
     return shown_subscription(
-        cancel_subscription(wiring, organization_id, key, at=data.at, refund=data.refund)
+        cancel_subscription(
+            wiring,
+            organization_id,
+            key,
+            at=data.at,
+            refund=data.refund,
+            waives_contract=data.waives_contract,
+        )
     )
 
 
@@ -145,6 +180,7 @@ def delete_cancellation(
 def shown_subscription(full: FullSubscription) -> SubscriptionAnswer:
     """A subscription as it is answered."""
     subscription, cycle = full.subscription, full.terms.cycle
+    watch = subscription.trial_watch
     return SubscriptionAnswer(
         id=subscription.id,
         key=subscription.key,
@@ -164,8 +200,26 @@ def shown_subscription(full: FullSubscription) -> SubscriptionAnswer:
         timezone=cycle.timezone,
         quantities={key: plain(count) for key, count in full.terms.quantities.items()},
         counting=subscription.counting,
+        contract=None if full.contract is None else _shown_contract(full.contract),
+        trial_ends_at=full.trial_ends_at,
+        trial_usage=None if full.trial_ends_at is None or watch is None else watch.limit,
         changes=subscription.change_count,
         created_at=subscription.created_at,
+    )
+
+
+def _shown_contract(standing: Standing) -> ContractAnswer:
+    contract = standing.contract
+    return ContractAnswer(
+        since=boundary(contract.cycle, 0),
+        interval=contract.cycle.interval,
+        interval_count=contract.cycle.count,
+        renewal=contract.renewal,
+        notice_days=contract.notice_days,
+        term=standing.term,
+        notice_due_at=standing.notice_due_at,
+        ends_with_notice_now=standing.ends_with_notice_now,
+        terms_renewed=standing.terms_renewed,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 
@@ -14,10 +15,21 @@ from tallybook.domain.kernel.locales import checked_locale
 from tallybook.domain.kernel.money import minor_digits
 
 
+class Where(StrEnum):
+    """Where something of a customer is dealt with: with itself, or with its parent."""
+
+    SELF = "self"
+    PARENT = "parent"
+
+
 class Customer(msgspec.Struct, frozen=True, kw_only=True):
     """Who pays. `key` is the name the organization's own systems use, also in events.
 
     Events may come before their customer: what they say counts from the customer's first day.
+
+    `parent` is the key of the customer that it belongs to. `invoiced_at` says whose invoices its
+    lines are on, `usage_at` whose subscriptions its usage is charged by. Of a test organization it
+    may live on a clock of its own, which stands at `clock_at`.
     """
 
     id: str
@@ -27,6 +39,11 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     locale: str = "en"
     created_at: datetime
+    parent: str | None = None
+    invoiced_at: Where = Where.SELF
+    usage_at: Where = Where.SELF
+    has_payment_method: bool = False
+    clock_at: datetime | None = None
 
 
 class CustomerChange(
@@ -38,6 +55,10 @@ class CustomerChange(
     currency: str | msgspec.UnsetType = msgspec.UNSET
     timezone: str | msgspec.UnsetType = msgspec.UNSET
     locale: str | msgspec.UnsetType = msgspec.UNSET
+    parent: str | msgspec.UnsetType | None = msgspec.UNSET
+    invoiced_at: Where | msgspec.UnsetType = msgspec.UNSET
+    usage_at: Where | msgspec.UnsetType = msgspec.UNSET
+    has_payment_method: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 def checked(customer: Customer) -> Customer:
@@ -72,6 +93,18 @@ def changed(customer: Customer, change: CustomerChange, *, is_subscribed: bool) 
     return after
 
 
+_SAID_AT_CREATION = (
+    "name",
+    "currency",
+    "timezone",
+    "locale",
+    "parent",
+    "invoiced_at",
+    "usage_at",
+    "has_payment_method",
+)
+
+
 def refuse_another(kept: Customer, wanted: Customer) -> None:
     """Refuse to create a customer that exists and is said to be otherwise.
 
@@ -79,7 +112,7 @@ def refuse_another(kept: Customer, wanted: Customer) -> None:
     """
     differs = [
         field
-        for field in ("name", "currency", "timezone", "locale")
+        for field in _SAID_AT_CREATION
         if getattr(kept, field) != getattr(wanted, field)
     ]
     if differs:

@@ -14,6 +14,7 @@ from enum import StrEnum
 import msgspec
 
 from tallybook.domain.subscriptions.calendar import Cycle
+from tallybook.domain.subscriptions.contract import Contract
 
 
 class Proration(StrEnum):
@@ -72,6 +73,22 @@ class EndTrial(What, frozen=True, tag="end_trial"):
     cycle: Cycle | None = None
 
 
+class SetCycle(What, frozen=True, tag="calendar"):
+    """Its periods follow another rule; the open period ends with the change."""
+
+    cycle: Cycle
+
+
+class Bind(What, frozen=True, tag="contract"):
+    """Both are bound by a contract, in place of one there was.
+
+    `renews_into` is the plan version that it goes to when the first term ends.
+    """
+
+    contract: Contract
+    renews_into: str | None = None
+
+
 class EndContract(What, frozen=True, tag="end"):
     """It is over. With `FULL` its last period costs nothing; with `NONE` it costs all of it."""
 
@@ -89,7 +106,17 @@ class Undo(What, frozen=True, tag="undo"):
 
 
 AnyWhat = (
-    ToPlan | SetQuantity | AddQuantity | Pause | Resume | EndTrial | EndContract | Reactivate | Undo
+    ToPlan
+    | SetQuantity
+    | AddQuantity
+    | Pause
+    | Resume
+    | EndTrial
+    | SetCycle
+    | Bind
+    | EndContract
+    | Reactivate
+    | Undo
 )
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.kernel.decimals import bounded
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Missing
-from tallybook.domain.kernel.instants import to_utc
-from tallybook.domain.subscriptions.calendar import Alignment, Cycle
+from tallybook.domain.subscriptions.add_ons import new_add_ons
+from tallybook.domain.subscriptions.binding import (
+    bound,
+    contract_of,
+    decided_by,
+    first_term_ends,
+    term_end,
+)
+from tallybook.domain.subscriptions.calendar import Alignment, BoundaryTime, Cycle
 from tallybook.domain.subscriptions.changes import (
     AddQuantity,
-    AnyWhat,
+    Bind,
     Change,
     EndContract,
     EndTrial,
@@ -24,92 +30,42 @@ from tallybook.domain.subscriptions.changes import (
     Proration,
     Reactivate,
     Resume,
+    SetCycle,
     SetQuantity,
     ToPlan,
     Undo,
     is_undone,
-    standing,
 )
-from tallybook.domain.subscriptions.course import Course, course_of, settled, status_on
+from tallybook.domain.subscriptions.course import Course
+from tallybook.domain.subscriptions.orders import (
+    CalendarOrder,
+    ChangeAt,
+    ChangeOrder,
+    ContractOrder,
+    EndTrialOrder,
+    PlanOrder,
+    ReactivateOrder,
+)
+from tallybook.domain.subscriptions.recording import (
+    Dated,
+    checked_time,
+    record,
+    record_dated,
+    says_nothing,
+)
 from tallybook.domain.subscriptions.subscription import Status
-from tallybook.domain.subscriptions.timeline import Terms, end_of, period_at, service_from
-
-_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-_MOST_CHANGES = 10_000
-"""Changes that one subscription may have: each bill folds them all."""
-
-
-class ChangeAt(StrEnum):
-    """When a change takes hold: at once, or when the period that now is in ends."""
-
-    NOW = "now"
-    PERIOD_END = "period_end"
-
-
-class PlanOrder(
-    msgspec.Struct, frozen=True, tag_field="kind", tag="plan", forbid_unknown_fields=True
-):
-    """To another plan; the latest version, unless one is named."""
-
-    plan: str
-    version: int | None = None
-
-
-class EndTrialOrder(
-    msgspec.Struct, frozen=True, tag_field="kind", tag="end_trial", forbid_unknown_fields=True
-):
-    """The trial is over; what was to happen at its end is called off."""
-
-
-class ReactivateOrder(
-    msgspec.Struct, frozen=True, tag_field="kind", tag="reactivate", forbid_unknown_fields=True
-):
-    """It begins again, on the calendar that it had."""
-
-
-AnyOrder = (
-    PlanOrder
-    | SetQuantity
-    | AddQuantity
-    | Pause
-    | Resume
-    | EndTrialOrder
-    | EndContract
-    | ReactivateOrder
-)
-"""What can be asked of a subscription, told apart by `kind`."""
-
-
-class ChangeOrder(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
-):
-    """A change that is asked for: from now on, from the period's end on, or from `effective_at`.
-
-    `effective_at` may lie before now, or ahead. `proration` says what it does to the fees of the
-    period that it falls in.
-    """
-
-    what: AnyOrder
-    at: ChangeAt = ChangeAt.NOW
-    effective_at: datetime | None = None
-    proration: Proration = Proration.PRORATED
+from tallybook.domain.subscriptions.timeline import Terms, end_of, period_at
+from tallybook.domain.subscriptions.trials import trial_ended_early
 
 
 def effective_at(course: Course, order: ChangeOrder, *, now: datetime) -> datetime:
     """The time that a change is to hold from."""
     if order.effective_at is not None:
-        at = to_utc(order.effective_at, field="effective_at")
-        if not _EARLIEST <= at < _LATEST:
-            raise Invalid(
-                "time_out_of_range",
-                f"{at.isoformat()} is out of range.",
-                field="effective_at",
-                mend=f"Send a time from {_EARLIEST.year} to {_LATEST.year - 1}.",
-            )
-        return at
+        return checked_time(order.effective_at, "effective_at")
     if order.at is ChangeAt.NOW:
         return max(now, course.subscription.starts_at)
+    if order.at is ChangeAt.TERM_END:
+        return term_end(course, now)
     period = period_at(course.line, now)
     if period is None:
         raise Conflicting(
@@ -144,42 +100,16 @@ def decide_change(
     terms = course.terms_at(at)
     if isinstance(order.what, ReactivateOrder):
         _check_over(course, at)
-        whats: Sequence[AnyWhat] = [Reactivate()]
+        dated: Sequence[Dated] = [(at, Reactivate())]
     else:
         if terms is None:
             raise _not_running(course, at)
-        whats = list(_whats(course, order.what, terms, at, plans=plans, to=to))
-    changed = record(course, whats, at=at, now=now, proration=order.proration)
+        dated = list(_dated(course, order, terms, at, plans=plans, to=to))
+    changed = record_dated(course, dated, now=now, proration=order.proration)
     _check_intervals(changed, plans if to is None else {**plans, to.id: to})
     _check_quantities(changed)
     _check_billable(course, changed)
     return changed
-
-
-def record(
-    course: Course,
-    whats: Sequence[AnyWhat],
-    *,
-    at: datetime,
-    now: datetime,
-    proration: Proration = Proration.PRORATED,
-) -> Course:
-    """The course with these facts added, and the subscription settled by them."""
-    subscription = course.subscription
-    added = [
-        Change(number=number, effective_at=at, recorded_at=now, what=what, proration=proration)
-        for number, what in enumerate(whats, start=subscription.change_count + 1)
-    ]
-    number = subscription.change_count + len(added)
-    if number > _MOST_CHANGES:
-        raise Conflicting(
-            "too_many_changes",
-            f"Subscription {subscription.key!r} was changed {_MOST_CHANGES:,} times.",
-            mend="End it, and start another one.",
-        )
-    counted = msgspec.structs.replace(subscription, change_count=number)
-    known = course_of(counted, (*course.changes, *added))
-    return msgspec.structs.replace(known, subscription=settled(known))
 
 
 def undo(course: Course, number: int, *, now: datetime, plans: Mapping[str, PlanVersion]) -> Course:
@@ -199,90 +129,104 @@ def undo(course: Course, number: int, *, now: datetime, plans: Mapping[str, Plan
             mend="Undo the undoing to bring it back.",
         )
     undone = course.changes[number - 1]
-    changed = record(course, [Undo(number)], at=undone.effective_at, now=now)
+    whats = [Undo(one) for one in (number, *_undone_with(course, undone))]
+    changed = record(course, whats, at=undone.effective_at, now=now)
     _check_intervals(changed, plans)
     _check_quantities(changed)
     _check_billable(course, changed)
     return changed
 
 
-def cancel(course: Course, at: ChangeAt, *, refund: Proration, now: datetime) -> Course:
-    """The course with its end decided; as it is where it ends as soon, or has ended.
+def _undone_with(course: Course, undone: Change) -> Iterator[int]:
+    """The numbers of what was recorded for the sake of a change, and goes with it.
 
-    One that has not begun is over at once, and owes nothing.
+    What was to happen at a trial's end, and was called off when it ended early, happens after all;
+    what a contract decided for the end of its term does not.
     """
-    status = status_on(course, now)
-    ahead = service_from(course.line, now)
-    if status is Status.ENDED or ahead is None:
-        return course
-    period = period_at(course.line, now)
-    ends_at = ahead
-    if period is not None:
-        ends_at = now if at is ChangeAt.NOW else period.ends
-    decided = end_of(course.line)
-    if decided is not None and decided <= ends_at:
-        return course
-    return record(course, [EndContract()], at=ends_at, now=now, proration=refund)
+    if isinstance(undone.what, EndTrial):
+        for before in reversed(course.changes[: undone.number - 1]):
+            is_of_it = before.recorded_at == undone.recorded_at and isinstance(before.what, Undo)
+            if not is_of_it or before.effective_at != undone.effective_at:
+                break
+            yield before.number
+    elif isinstance(undone.what, Bind):
+        yield from (decided.number for decided in decided_by(course, undone.what))
 
 
-def keep(course: Course, *, now: datetime) -> Course:
-    """The course without the end that was decided for it; too late once that has come."""
-    if status_on(course, now) is Status.ENDED:
-        raise Conflicting(
-            "subscription_ended",
-            f"Subscription {course.subscription.key!r} has ended.",
-            mend="Reactivate it, or start another one.",
-        )
-    ends = [
-        change
-        for change in standing(course.changes)
-        if isinstance(change.what, EndContract) and change.effective_at > now
-    ]
-    if not ends:
-        return course
-    kept = record(course, [Undo(change.number) for change in ends], at=now, now=now)
-    for change in ends:
-        terms = kept.terms_at(change.effective_at)
-        if terms is not None and terms.is_trial:
-            # It was the trial that should have ended with all; now it ends in paid.
-            at = change.effective_at
-            kept = record(kept, [EndTrial(cycle=_paid_cycle(terms, at))], at=at, now=now)
-    return kept
-
-
-def _whats(
+def _dated(
     course: Course,
-    what: AnyOrder,
+    order: ChangeOrder,
     terms: Terms,
     at: datetime,
     *,
     plans: Mapping[str, PlanVersion],
     to: PlanVersion | None,
-) -> Iterator[AnyWhat]:
+) -> Iterator[Dated]:
+    what = order.what
     match what:
         case PlanOrder():
             assert to is not None, "looked up"
-            yield _to_plan(course, terms, at, plans[terms.plan_version_id], to)
+            since = plans[terms.plan_version_id]
+            yield at, _to_plan(course, terms, at, since, to)
+            yield from ((at, none) for none in new_add_ons(terms, since, to))
         case SetQuantity() | AddQuantity():
             _check_fee(what, plans[terms.plan_version_id])
-            yield what
+            yield at, what
         case Pause() | Resume():
             if terms.is_paused is isinstance(what, Pause):
-                raise _says_nothing(
-                    "It is paused then." if terms.is_paused else "It is not paused."
-                )
-            yield what
+                raise says_nothing("It is paused then." if terms.is_paused else "It is not paused.")
+            yield at, what
         case EndTrialOrder():
-            yield from _end_trial(course, terms, at)
+            _check_open(course, at)
+            yield from trial_ended_early(course, terms, at)
+        case CalendarOrder():
+            _check_open(course, at)
+            yield at, _another_calendar(order, what, terms, at)
+        case ContractOrder():
+            contract = contract_of(what, terms, at)
+            into = None
+            if to is not None:
+                ends = first_term_ends(contract)
+                into = _to_plan(course, terms, ends, plans[terms.plan_version_id], to)
+            yield from bound(course, contract, at, into)
         case EndContract():
-            yield what
+            yield at, what
+
+
+def _another_calendar(
+    order: ChangeOrder, what: CalendarOrder, terms: Terms, at: datetime
+) -> SetCycle:
+    if order.proration is not Proration.PRORATED:
+        raise Invalid(
+            "proration_of_calendar",
+            "The period that another calendar ends is charged for its part.",
+            field="proration",
+            mend="Leave it out.",
+        )
+    if what.alignment is Alignment.CALENDAR and what.anchor is not None:
+        raise Invalid(
+            "anchor_on_calendar",
+            "Periods on the calendar are counted from no anchor.",
+            field="what/anchor",
+            mend="Leave the anchor out, or ask for alignment anniversary.",
+        )
+    anchor = at if what.anchor is None else checked_time(what.anchor, "what/anchor")
+    cycle = msgspec.structs.replace(
+        terms.cycle,
+        alignment=what.alignment,
+        anchor=anchor,
+        boundary_time=BoundaryTime.LOCAL_MIDNIGHT,
+    )
+    if cycle == terms.cycle:
+        raise says_nothing("Its periods are counted so already.")
+    return SetCycle(cycle)
 
 
 def _to_plan(
     course: Course, terms: Terms, at: datetime, since: PlanVersion, to: PlanVersion
 ) -> ToPlan:
     if to.id == since.id:
-        raise _says_nothing(f"It is to version {to.version} of {to.plan_key!r} then.")
+        raise says_nothing(f"It is to version {to.version} of {to.plan_key!r} then.")
     if to.currency != since.currency:
         raise Invalid(
             "currency_mismatch",
@@ -299,22 +243,6 @@ def _to_plan(
         )
         _check_open(course, at)
     return ToPlan(plan_version_id=to.id, cycle=cycle)
-
-
-def _end_trial(course: Course, terms: Terms, at: datetime) -> Iterator[AnyWhat]:
-    trial = period_at(course.line, at)
-    if not terms.is_trial or trial is None:
-        raise _says_nothing("It is on no trial then.")
-    _check_open(course, at)
-    for change in standing(course.changes):
-        if change.effective_at == trial.ends:
-            yield Undo(change.number)
-    yield EndTrial(cycle=_paid_cycle(terms, at))
-
-
-def _paid_cycle(terms: Terms, at: datetime) -> Cycle | None:
-    """The periods after a trial: of an anniversary they are counted from its end."""
-    return _from(terms.cycle, at) if terms.cycle.alignment is Alignment.ANNIVERSARY else None
 
 
 def _from(cycle: Cycle, at: datetime) -> Cycle:
@@ -380,7 +308,7 @@ def _check_open(course: Course, at: datetime) -> None:
 def _check_over(course: Course, at: datetime) -> None:
     ended_at = end_of(course.line)
     if course.line and (ended_at is None or at < ended_at):
-        raise _says_nothing("It has not ended then.")
+        raise says_nothing("It has not ended then.")
 
 
 def _check_billable(before: Course, changed: Course) -> None:
@@ -400,10 +328,6 @@ def _not_running(course: Course, at: datetime) -> Conflicting:
         field="effective_at",
         mend="Reactivate it, or send a time at which it runs.",
     )
-
-
-def _says_nothing(message: str) -> Conflicting:
-    return Conflicting("nothing_changes", message, field="what", mend="Nothing needs to be done.")
 
 
 def check_agreed_quantities(quantities: Mapping[str, Decimal], version: PlanVersion) -> None:

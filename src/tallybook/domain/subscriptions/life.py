@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.customers.customer import Customer
-from tallybook.domain.kernel.errors import Conflicting, Invalid
+from tallybook.domain.kernel.errors import Conflicting, Invalid, Refusal
 from tallybook.domain.kernel.identifiers import checked_key
-from tallybook.domain.kernel.instants import Span, to_utc
-from tallybook.domain.subscriptions.agreement import Phase, Trial, TrialOrder, agree
+from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.calendar import Alignment, BoundaryTime
 from tallybook.domain.subscriptions.changes import EndContract
-from tallybook.domain.subscriptions.changing import record
+from tallybook.domain.subscriptions.changing import decide_change
 from tallybook.domain.subscriptions.course import Course, course_of
 from tallybook.domain.subscriptions.cycle import first_period
+from tallybook.domain.subscriptions.orders import ChangeOrder, ContractOrder
+from tallybook.domain.subscriptions.phases import (
+    MOST_PHASES,
+    PhaseOrder,
+    charged_from,
+    schedule,
+)
 from tallybook.domain.subscriptions.proration import Counting
+from tallybook.domain.subscriptions.recording import checked_time, record_dated
 from tallybook.domain.subscriptions.subscription import Status, Subscription
-
-_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-"""Where the world's clocks are known or can be supposed."""
+from tallybook.domain.subscriptions.trials import Trial, TrialOrder, after_trial
 
 
 class Start(
@@ -33,6 +37,7 @@ class Start(
     `anchor` is the start, each fee is owed once, and there is no end and no trial.
 
     `quantities` are those of fees, by price key; `counting` is how parts of a period are counted.
+    A `contract` binds from the start, or from a trial's end; `phases` say what is different later.
     """
 
     key: str
@@ -47,16 +52,27 @@ class Start(
     quantities: dict[str, Decimal] = {}
     counting: Counting = Counting.BY_DAY
     trial: TrialOrder | None = None
+    contract: ContractOrder | None = None
+    phases: tuple[PhaseOrder, ...] = ()
 
     def checked(self) -> Start:
         """The same in UTC; refused where it cannot be what was meant."""
         checked_key(self.key)
         asked = msgspec.structs.replace(
             self,
-            starts_at=_bounded(self.starts_at, "starts_at"),
-            ends_at=_bounded(self.ends_at, "ends_at"),
-            anchor=_bounded(self.anchor, "anchor"),
+            **{
+                name: checked_time(instant, name)
+                for name in ("starts_at", "ends_at", "anchor")
+                if (instant := getattr(self, name)) is not None
+            },
         )
+        if len(self.phases) > MOST_PHASES:
+            raise Invalid(
+                "too_many_phases",
+                f"A subscription has at most {MOST_PHASES} phases at its start.",
+                field="phases",
+                mend="Schedule later ones later.",
+            )
         if asked.alignment is Alignment.CALENDAR:
             asked._check_calendar()
         return asked
@@ -124,36 +140,59 @@ def begin(
     return msgspec.structs.replace(scheduled, period=first_period(scheduled))
 
 
+class NamedPlans(msgspec.Struct, frozen=True, kw_only=True):
+    """The plan versions that a start names beside its own: what a trial ends in, what a contract
+    renews into, where each phase goes."""
+
+    free: PlanVersion | None = None
+    renews_into: PlanVersion | None = None
+    phases: tuple[PlanVersion | None, ...] = ()
+
+    def all(self, version: PlanVersion) -> dict[str, PlanVersion]:
+        """Those, and the subscription's own, by id."""
+        named = (version, self.free, self.renews_into, *self.phases)
+        return {each.id: each for each in named if each is not None}
+
+
 def agreed(
     subscription: Subscription,
     asked: Start,
     version: PlanVersion,
+    named: NamedPlans,
     *,
-    free_version: PlanVersion | None,
     now: datetime,
 ) -> Course:
-    """The subscription with what its start decides already: how a trial ends, and an end.
-
-    `free_version` is that of the plan which the trial ends in.
-    """
-    trial = None
-    if asked.trial is not None:
-        until = asked.trial.until(subscription.starts_at, subscription.timezone)
-        trial = Trial(
-            ends_at=_bounded(until, "trial/ends_at") or until,
-            then=asked.trial.then,
-            free_plan_version_id=None if free_version is None else free_version.id,
+    """The subscription with what its start decides already: how a trial ends, a contract, what is
+    different in later phases, and an end."""
+    trial = asked.trial
+    on_trial = msgspec.structs.replace(
+        subscription,
+        is_trial=trial is not None,
+        trial_watch=None if trial is None else trial.watch,
+    )
+    course = course_of(on_trial, ())
+    if named.free is not None:
+        _check_free(named.free, version)
+    if trial is not None:
+        until = trial.until(subscription.starts_at, subscription.timezone)
+        ends = Trial(
+            ends_at=checked_time(until, "trial/ends_at"),
+            then=trial.then,
+            free_plan_version_id=None if named.free is None else named.free.id,
         )
-    phase = Phase(plan_version_id=subscription.plan_version_id)
-    _, changes = agree(subscription.starts_at, subscription.cycle, [phase], trial=trial)
-    whats = [(change.effective_at, change.what) for change in changes]
+        dated = after_trial(ends, subscription.cycle, starts_at=subscription.starts_at)
+        course = record_dated(course, dated, now=now)
+    plans = named.all(version)
+    if asked.contract is not None:
+        order = ChangeOrder(what=asked.contract)
+        at = charged_from(course)
+        try:
+            course = decide_change(course, order, at=at, now=now, plans=plans, to=named.renews_into)
+        except Refusal as refusal:
+            raise refusal.at("contract") from None
+    course = schedule(course, asked.phases, now=now, plans=plans, to=named.phases)
     if subscription.ends_at is not None:
-        whats.append((subscription.ends_at, EndContract()))
-    if free_version is not None:
-        _check_free(free_version, version)
-    course = course_of(msgspec.structs.replace(subscription, is_trial=trial is not None), ())
-    for at, what in whats:
-        course = record(course, [what], at=at, now=now)
+        course = record_dated(course, [(subscription.ends_at, EndContract())], now=now)
     return course
 
 
@@ -189,6 +228,8 @@ def refuse_another(
         "quantities": (asked.quantities in ({}, kept.quantities), asked.quantities),
         "counting": (asked.counting is kept.counting, asked.counting),
         "trial": (asked.trial is None or kept.is_trial, asked.trial),
+        "contract": (asked.contract is None or kept.change_count > 0, asked.contract),
+        "phases": (not asked.phases or kept.change_count > 0, asked.phases),
     }
     differs = [field for field, (is_same, _) in compared.items() if not is_same]
     if differs:
@@ -198,17 +239,3 @@ def refuse_another(
             field=differs[0],
             mend="Choose another key, or change that subscription.",
         )
-
-
-def _bounded(instant: datetime | None, field: str) -> datetime | None:
-    if instant is None:
-        return None
-    utc = to_utc(instant, field=field)
-    if not _EARLIEST <= utc < _LATEST:
-        raise Invalid(
-            "time_out_of_range",
-            f"{utc.isoformat()} is out of range.",
-            field=field,
-            mend=f"Send a time from {_EARLIEST.year} to {_LATEST.year - 1}.",
-        )
-    return utc

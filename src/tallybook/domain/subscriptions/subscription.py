@@ -12,6 +12,7 @@ from tallybook.domain.catalog.plan import Interval
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.calendar import Alignment, BoundaryTime, Cycle
 from tallybook.domain.subscriptions.proration import Counting
+from tallybook.domain.subscriptions.trial_watch import TrialWatch
 
 
 class Status(StrEnum):
@@ -42,7 +43,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 
     Plan version, calendar, `quantities` (of fees, by price key) and `is_trial` are what was agreed
     at the start; `change_count` changes were recorded since. `billed` is kept of one that is not
-    plain.
+    plain. `trial_watch` is what must be looked at for its trial; None once that is over.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     counting: Counting = Counting.BY_DAY
     change_count: int = 0
     billed: Billed | None = None
+    trial_watch: TrialWatch | None = None
 
     @property
     def is_plain(self) -> bool:

@@ -14,6 +14,7 @@ from tallybook.domain.subscriptions.calendar import Cycle, period_containing, pe
 from tallybook.domain.subscriptions.changes import (
     AddQuantity,
     AnyWhat,
+    Bind,
     Change,
     EndContract,
     EndTrial,
@@ -21,10 +22,12 @@ from tallybook.domain.subscriptions.changes import (
     Proration,
     Reactivate,
     Resume,
+    SetCycle,
     SetQuantity,
     ToPlan,
     standing,
 )
+from tallybook.domain.subscriptions.contract import Contract
 
 _ONCE = Decimal(1)
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -42,6 +45,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     quantities: dict[str, Decimal] = {}
     is_trial: bool = False
     is_paused: bool = False
+    contract: Contract | None = None
 
     def quantity_of(self, price_key: str) -> Decimal:
         """How often a fee is owed."""
@@ -205,13 +209,14 @@ def changed_terms(terms: Terms, what: AnyWhat) -> Terms:
         case ToPlan(plan_version_id=plan_version_id, cycle=cycle):
             terms = _following(terms, cycle)
             return msgspec.structs.replace(terms, plan_version_id=plan_version_id)
-        case SetQuantity(price_key=key, quantity=quantity):
-            return _with_quantity(terms, key, quantity)
-        case AddQuantity(price_key=key, quantity=quantity):
-            with exactly():
-                return _with_quantity(terms, key, terms.quantity_of(key) + quantity)
+        case SetQuantity() | AddQuantity():
+            return _with_quantity(terms, what)
         case Pause() | Resume():
             return msgspec.structs.replace(terms, is_paused=isinstance(what, Pause))
+        case SetCycle(cycle=cycle):
+            terms = _following(terms, cycle)
+        case Bind(contract=contract):
+            terms = msgspec.structs.replace(terms, contract=contract)
         case EndTrial(cycle=cycle) if terms.is_trial:
             if cycle is not None:
                 cycle = msgspec.structs.replace(terms.cycle, anchor=cycle.anchor)
@@ -220,8 +225,8 @@ def changed_terms(terms: Terms, what: AnyWhat) -> Terms:
 
 
 def _begun_again(terms: Terms) -> Terms:
-    """What it was when it ended, to be paid for."""
-    return msgspec.structs.replace(terms, is_trial=False, is_paused=False)
+    """What it was when it ended, to be paid for; bound no longer."""
+    return msgspec.structs.replace(terms, is_trial=False, is_paused=False, contract=None)
 
 
 def _following(terms: Terms, cycle: Cycle | None) -> Terms:
@@ -229,8 +234,12 @@ def _following(terms: Terms, cycle: Cycle | None) -> Terms:
     return terms if cycle is None else msgspec.structs.replace(terms, cycle=cycle)
 
 
-def _with_quantity(terms: Terms, key: str, quantity: Decimal) -> Terms:
-    quantities = dict(sorted((terms.quantities | {key: quantity}).items()))
+def _with_quantity(terms: Terms, what: SetQuantity | AddQuantity) -> Terms:
+    quantity = what.quantity
+    if isinstance(what, AddQuantity):
+        with exactly():
+            quantity += terms.quantity_of(what.price_key)
+    quantities = dict(sorted((terms.quantities | {what.price_key: quantity}).items()))
     return msgspec.structs.replace(terms, quantities=quantities)
 
 
@@ -256,7 +265,7 @@ def _is_outdone(earlier: AnyWhat, later: AnyWhat) -> bool:
             SetQuantity(price_key=other) | AddQuantity(price_key=other),
         ):
             return key == other
-    kinds = ((ToPlan,), (Pause, Resume), (EndTrial,), (EndContract, Reactivate))
+    kinds = ((ToPlan,), (Pause, Resume), (EndTrial,), (Bind,), (EndContract, Reactivate))
     return any(isinstance(earlier, kind) and isinstance(later, kind) for kind in kinds)
 
 

@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from tallybook.domain.customers.customer import Customer
+from tallybook.domain.customers.customer import Customer, Where
 from tallybook.domain.kernel.errors import Conflicting
 from tallybook.stores.sql.database import Instant, metadata
 
@@ -24,7 +24,23 @@ CUSTOMERS = sa.Table(
     sa.Column("timezone", sa.Text, nullable=False),
     sa.Column("locale", sa.Text, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("parent", sa.Text),
+    sa.Column("invoiced_at", sa.Text, nullable=False, server_default=Where.SELF.value),
+    sa.Column("usage_at", sa.Text, nullable=False, server_default=Where.SELF.value),
+    sa.Column("has_payment_method", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("clock_at", Instant),
     sa.UniqueConstraint("organization_id", "key"),
+    sa.ForeignKeyConstraint(
+        ["organization_id", "parent"],
+        ["customers.organization_id", "customers.key"],
+        name="customers_parent_fkey",
+    ),
+)
+sa.Index(
+    "customers_parent_idx",
+    CUSTOMERS.c.organization_id,
+    CUSTOMERS.c.parent,
+    postgresql_where=CUSTOMERS.c.parent.is_not(None),
 )
 
 _FIELDS = [CUSTOMERS.c[field] for field in Customer.__struct_fields__]
@@ -75,6 +91,20 @@ class SqlCustomers:
         query = self._select().where(CUSTOMERS.c.id == sa.func.any(wanted))
         return {customer.id: customer for customer in self._customers(query)}
 
+    def family(self, keys: Iterable[str]) -> list[Customer]:
+        """The descendants of these customers, at any depth, in key order, by one query."""
+        top = sa.bindparam("keys", list(keys), type_=sa.ARRAY(sa.Text))
+        own = CUSTOMERS.c.organization_id == self._organization_id
+        found = (
+            sa.select(CUSTOMERS.c.key)
+            .where(own, CUSTOMERS.c.parent == sa.func.any(top))
+            .cte("family", recursive=True)
+        )
+        below = sa.select(CUSTOMERS.c.key).where(own, CUSTOMERS.c.parent == found.c.key)
+        found = found.union(below)
+        query = self._select().where(CUSTOMERS.c.key.in_(sa.select(found.c.key)))
+        return list(self._customers(query.order_by(CUSTOMERS.c.key)))
+
     def page(self, *, after: str, limit: int) -> list[Customer]:
         """Customers in key order, those after key `after`."""
         query = self._select().where(CUSTOMERS.c.key > after).order_by(CUSTOMERS.c.key).limit(limit)
@@ -85,4 +115,10 @@ class SqlCustomers:
 
     def _customers(self, query: sa.Select[Any]) -> Iterator[Customer]:
         for row in self._connection.execute(query):
-            yield Customer(**row._mapping)
+            yield Customer(
+                **{
+                    **row._mapping,
+                    "invoiced_at": Where(row.invoiced_at),
+                    "usage_at": Where(row.usage_at),
+                }
+            )

@@ -17,6 +17,7 @@ from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.changes import AnyWhat, Change, Proration
 from tallybook.domain.subscriptions.proration import Counting
 from tallybook.domain.subscriptions.subscription import Billed, Status, Subscription
+from tallybook.domain.subscriptions.trial_watch import TrialWatch
 from tallybook.stores.sql.customers import CUSTOMERS
 from tallybook.stores.sql.database import Document, Instant, metadata
 from tallybook.stores.sql.unnested import unnested
@@ -48,6 +49,7 @@ SUBSCRIPTIONS = sa.Table(
     sa.Column("counting", sa.Text, nullable=False, server_default=Counting.BY_DAY.value),
     sa.Column("change_count", sa.Integer, nullable=False, server_default="0"),
     sa.Column("billed", Document(Billed | None)),
+    sa.Column("trial_watch", Document(TrialWatch | None)),
     sa.Column(
         "due_at",
         Instant,
@@ -89,6 +91,8 @@ sa.Index(
     _ROW.due_at,
     postgresql_where=_OPEN,
 )
+_IS_WATCHED = sa.func.jsonb_typeof(_ROW.trial_watch) == sa.literal_column("'object'")
+sa.Index("subscriptions_trial_watch_idx", _ROW.organization_id, postgresql_where=_IS_WATCHED)
 
 _COLUMNS = [column for column in _ROW if column not in {_ROW.organization_id, _ROW.due_at}]
 _NAMES = [str(column.name) for column in _COLUMNS]

@@ -1,0 +1,104 @@
+"""Orders: what can be asked of a subscription. Deciding makes facts of them (changing.py)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from tallybook.domain.catalog.plan import Interval
+from tallybook.domain.subscriptions.calendar import Alignment
+from tallybook.domain.subscriptions.changes import (
+    AddQuantity,
+    EndContract,
+    Pause,
+    Proration,
+    Resume,
+    SetQuantity,
+)
+from tallybook.domain.subscriptions.contract import Renewal
+
+
+class ChangeAt(StrEnum):
+    """When a change takes hold: at once, when the period that now is in ends, or when the term of
+    the contract does."""
+
+    NOW = "now"
+    PERIOD_END = "period_end"
+    TERM_END = "term_end"
+
+
+class Order(msgspec.Struct, frozen=True, tag_field="kind", forbid_unknown_fields=True):
+    """What is asked for. Base of the union of orders; some are facts as they stand."""
+
+
+class PlanOrder(Order, frozen=True, tag="plan"):
+    """To another plan; the latest version, unless one is named."""
+
+    plan: str
+    version: int | None = None
+
+
+class EndTrialOrder(Order, frozen=True, tag="end_trial"):
+    """The trial is over; what was to happen at its end is called off."""
+
+
+class ReactivateOrder(Order, frozen=True, tag="reactivate"):
+    """It begins again, on the calendar that it had."""
+
+
+class CalendarOrder(Order, frozen=True, tag="calendar"):
+    """Periods are counted otherwise from then on: from another anchor, or with the calendar.
+
+    An anchor may lie ahead; the first period leads up to it. Left out, it is the change's own time.
+    """
+
+    alignment: Alignment = Alignment.ANNIVERSARY
+    anchor: datetime | None = None
+
+
+class ContractOrder(Order, frozen=True, tag="contract"):
+    """Both are bound for a term, from then on.
+
+    `renewal` says what follows it; with `renews_into`, the key of a plan, the subscription goes to
+    that plan when the first term ends. Notice is due `notice_days` whole days before a term ends.
+    """
+
+    interval: Interval = Interval.YEAR
+    interval_count: int = 1
+    renewal: Renewal = Renewal.ANOTHER_TERM
+    renews_into: str | None = None
+    notice_days: int = 0
+
+
+AnyOrder = (
+    PlanOrder
+    | SetQuantity
+    | AddQuantity
+    | Pause
+    | Resume
+    | EndTrialOrder
+    | EndContract
+    | ReactivateOrder
+    | CalendarOrder
+    | ContractOrder
+)
+"""What can be asked of a subscription, told apart by `kind`."""
+
+
+class ChangeOrder(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """A change that is asked for: from now on, from the period's or the term's end on, or from
+    `effective_at`.
+
+    `effective_at` may lie before now, or ahead. `proration` says what it does to the fees of the
+    period that it falls in. With `bills_at_once` an invoice for that is drawn up at once.
+    """
+
+    what: AnyOrder
+    at: ChangeAt = ChangeAt.NOW
+    effective_at: datetime | None = None
+    proration: Proration = Proration.PRORATED
+    bills_at_once: bool = False
