@@ -40,9 +40,13 @@ def lines(*events: dict[str, Any]) -> bytes:
     return b"".join(json.dumps(event).encode() + b"\n" for event in events)
 
 
-def counts(accepted: int = 0, duplicate: int = 0, conflict: int = 0, rejected: int = 0) -> Any:
+def counts(
+    accepted: int = 0, duplicate: int = 0, conflict: int = 0, rejected: int = 0,
+    quarantined: int = 0,
+) -> Any:  # fmt: skip
     return {
         "accepted": accepted, "duplicate": duplicate, "conflict": conflict, "rejected": rejected,
+        "quarantined": quarantined,
     }  # fmt: skip
 
 

@@ -76,6 +76,7 @@ def test_a_full_disk(server: Served, size: int, count: int, why: str) -> None:
         "duplicate": count,
         "conflict": 0,
         "rejected": 0,
+        "quarantined": 0,
     }
     assert ids_of(client) == sorted(event["id"] for event in (*before, *during, *after))
 

@@ -10,8 +10,10 @@ from tallybook.domain.events.event import Answer, Verdict
 from tallybook.domain.events.forms import Form, form_of
 from tallybook.domain.events.reading import Reading, read_events
 from tallybook.domain.kernel.errors import Conflicting, Invalid
-from tallybook.services.ports import Appended, NotTaken, Wiring
+from tallybook.services.govern_events import append_governed, count_exceptions
+from tallybook.services.ports import Appended, Wiring
 
+_LEFT_OUT = (Verdict.REJECTED, Verdict.CONFLICT, Verdict.QUARANTINED)
 _AS_CLOUDEVENTS_CALL_IT = {"customer": "subject", "properties": "data"}
 
 
@@ -30,20 +32,31 @@ class Receipt:
     @property
     def is_complete(self) -> bool:
         """Whether every event sent is in the log."""
-        return not (self.counts[Verdict.REJECTED] or self.counts[Verdict.CONFLICT])
+        return not any(self.counts[verdict] for verdict in _LEFT_OUT)
 
 
 @dataclass(frozen=True, slots=True)
 class Ingestion:
     """Events on their way into the log: `pending` is done when they are in it."""
 
+    wiring: Wiring
+    organization_id: str
     form: Form
     reading: Reading
     pending: Future[Appended]
 
     def receipt(self) -> Receipt:
-        """What became of the events, waiting for it if need be."""
+        """What became of the events, waiting for it if need be. Asked for once a request."""
         appended = self.pending.result()
+        reading = self.reading
+        if appended.exceptions or reading.rejected:
+            count_exceptions(
+                self.wiring,
+                self.organization_id,
+                reading.events,
+                appended.exceptions,
+                len(reading.rejected),
+            )
         exceptions = [*self.reading.rejected, *self._not_taken(appended)]
         exceptions.sort(key=lambda answer: answer.index)
         counts = dict.fromkeys(Verdict, 0)
@@ -63,11 +76,11 @@ class Ingestion:
         return [answers[index] for index in sorted(answers)]
 
     def check_single(self, receipt: Receipt) -> None:
-        """Refuse the request if it was one event that was not taken and is no duplicate."""
+        """Refuse the request if it was one event that was neither taken, nor kept, nor there."""
         if not self.reading.is_single or not receipt.exceptions:
             return
         answer = receipt.exceptions[0]
-        if answer.verdict is Verdict.DUPLICATE:
+        if answer.verdict in {Verdict.DUPLICATE, Verdict.QUARANTINED}:
             return
         is_conflict = answer.verdict is Verdict.CONFLICT
         kind = Conflicting if is_conflict else Invalid
@@ -77,23 +90,33 @@ class Ingestion:
     def _not_taken(self, appended: Appended) -> Iterator[Answer]:
         for number, not_taken in appended.exceptions.items():
             index, event = self.reading.indexes[number], self.reading.events[number]
-            if not_taken.verdict is Verdict.DUPLICATE:
-                yield Answer(index, event.id, Verdict.DUPLICATE)
-            else:
-                yield self._conflict(index, event.id, not_taken)
+            field = self._named(not_taken.field)
+            match not_taken.verdict:
+                case Verdict.DUPLICATE:
+                    yield Answer(index, event.id, Verdict.DUPLICATE)
+                case Verdict.CONFLICT:
+                    yield _conflict(index, event.id, field)
+                case verdict:
+                    yield Answer(index, event.id, verdict, field, not_taken.reason, not_taken.mend)
 
-    def _conflict(self, index: int, event_id: str, not_taken: NotTaken) -> Answer:
-        name, slash, rest = not_taken.field.partition("/")
-        if self.form.is_cloudevents:
-            name = _AS_CLOUDEVENTS_CALL_IT.get(name, name)
-        return Answer(
-            index,
-            event_id,
-            Verdict.CONFLICT,
-            field=f"{name}{slash}{rest}",
-            reason=f"An event of this source and id is kept with another {rest or name}.",
-            mend="Give another event another id. The one that is kept stays as it is.",
-        )
+    def _named(self, field: str) -> str:
+        """The field as the sender calls it."""
+        if not self.form.is_cloudevents:
+            return field
+        name, slash, rest = field.partition("/")
+        return f"{_AS_CLOUDEVENTS_CALL_IT.get(name, name)}{slash}{rest}"
+
+
+def _conflict(index: int, event_id: str, field: str) -> Answer:
+    name, _, rest = field.partition("/")
+    return Answer(
+        index,
+        event_id,
+        Verdict.CONFLICT,
+        field=field,
+        reason=f"An event of this source and id is kept with another {rest or name}.",
+        mend="Give another event another id. The one that is kept stays as it is.",
+    )
 
 
 def begin_ingest(wiring: Wiring, organization_id: str, body: bytes, content_type: str) -> Ingestion:
@@ -105,13 +128,11 @@ def begin_ingest(wiring: Wiring, organization_id: str, body: bytes, content_type
     form = form_of(content_type)
     reading = read_events(body, form)
     if reading.events:
-        pending = wiring.event_log.append(
-            organization_id, reading.events, reading.texts, received_at=wiring.now()
-        )
+        pending = append_governed(wiring, organization_id, reading.events, reading.texts)
     else:
         pending = Future()
-        pending.set_result(Appended(wiring.event_log.position(), {}))
-    return Ingestion(form, reading, pending)
+        pending.set_result(Appended(wiring.event_log.acknowledged(), {}))
+    return Ingestion(wiring, organization_id, form, reading, pending)
 
 
 def ingest_events(

@@ -100,6 +100,8 @@ class Verdict(StrEnum):
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
     REJECTED = "rejected"
+    QUARANTINED = "quarantined"
+    """Kept, but not counted: it breaks a rule of the organization, and waits to be mended."""
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 import msgspec
 
@@ -24,7 +23,7 @@ class Happening(StrEnum):
     """It breaks its type's schema and was taken all the same: the type only warns."""
 
 
-class Counted(NamedTuple):
+class Counted(msgspec.Struct, frozen=True):
     """How often something happened to events of a type from a source, on a day."""
 
     day: date

@@ -120,8 +120,9 @@ def read_canonical(text: bytes) -> SentEvent:
     try:
         return _whole.decode(text)
     except (msgspec.MsgspecError, ValueError):  # a number longer than Python reads
-        *names, properties = _pieces.decode(text)
-        return SentEvent(*names, {name: _read(raw) for name, raw in properties.items()})
+        type_, customer, source, id_, actor, occurred_at, pieces = _pieces.decode(text)
+        properties = {name: _read(raw) for name, raw in pieces.items()}
+        return SentEvent(type_, customer, source, id_, actor, occurred_at, properties)
 
 
 def _read(raw: msgspec.Raw) -> Any:

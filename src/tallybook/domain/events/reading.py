@@ -7,6 +7,7 @@ it decodes. Only where something is wrong is it taken apart, event by event, to 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import chain
@@ -72,6 +73,11 @@ _own_list = msgspec.json.Decoder(_OwnForm | list[_OwnForm], float_hook=msgspec.R
 _cloud_list = msgspec.json.Decoder(_CloudEvent | list[_CloudEvent], float_hook=msgspec.Raw)
 _pieces = msgspec.json.Decoder(list[msgspec.Raw])
 _piece = msgspec.json.Decoder(msgspec.Raw)
+
+_ESCAPES = re.compile(
+    rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)", re.DOTALL
+)
+"""Every escape of a JSON text, in order; `half` where it is half a pair of surrogates."""
 
 _PLAIN = {str, int, bool, msgspec.Raw}
 _parse_time = datetime.fromisoformat
@@ -203,12 +209,39 @@ def _taken_apart(body: bytes, form: Form) -> tuple[bool, list[bytes]]:
     if not body.lstrip().startswith(b"["):
         _check_json(body)
         return True, [body]
+    pieces = _listed(body)
+    _check_number(len(pieces))
+    return False, pieces
+
+
+def _listed(body: bytes) -> list[bytes]:
+    """The texts in a list, also where some have half a pair of surrogates, which is no text."""
     try:
-        pieces = _pieces.decode(body)
+        return list(map(bytes, _pieces.decode(body)))
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        readable = _ESCAPES.sub(_whole_escape, body)
+        if readable == body:
+            raise _malformed(error) from None
+    try:
+        return _as_in(body, readable, list(map(bytes, _pieces.decode(readable))))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _malformed(error) from None
-    _check_number(len(pieces))
-    return False, list(map(bytes, pieces))
+
+
+def _whole_escape(found: re.Match[bytes]) -> bytes:
+    """An escape as it is, but for half a pair of surrogates: that is no character at all."""
+    return b"\\u0000" if found["half"] else found[0]
+
+
+def _as_in(body: bytes, readable: bytes, pieces: Sequence[bytes]) -> list[bytes]:
+    """The `pieces` of `readable` as they are in `body`, which has as many bytes."""
+    ends = 0
+    found = []
+    for piece in pieces:
+        starts = readable.index(piece, ends)
+        ends = starts + len(piece)
+        found.append(body[starts:ends])
+    return found
 
 
 def _on_one_line(line: bytes) -> list[bytes]:

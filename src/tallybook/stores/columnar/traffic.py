@@ -7,7 +7,7 @@ costs little beside the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from typing import Any
 
 from tallybook.domain.events.event import SentEvent, StoredEvent
 from tallybook.domain.events.quality import PropertySeen, SourceSeen, TypeDay, TypeSeen
@@ -104,7 +104,6 @@ class ColumnarTraffic:
         )
         found: list[TypeDay] = []
         for type_, day, events, customers, percentiles, longest, last in rows:
-            assert isinstance(day, date), "a Date is read as one"
             p50, p95, p99 = (_seconds(int(each)) for each in percentiles)
             found.append(
                 TypeDay(
@@ -174,9 +173,9 @@ class ColumnarTraffic:
             if (event.source, event.id) in kept
         }
 
-    def _rows(self, statement: str, bind: Parameters) -> Sequence[Sequence[object]]:
+    def _rows(self, statement: str, bind: Parameters) -> Sequence[Sequence[Any]]:
         with self._columnar.client() as client:
-            rows: Sequence[Sequence[object]] = client.query(
+            rows: Sequence[Sequence[Any]] = client.query(
                 statement, parameters=bind.values
             ).result_rows
             return rows
