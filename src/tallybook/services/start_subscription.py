@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.kernel.errors import Conflicting
+from tallybook.domain.subscriptions.add_ons import with_add_ons
 from tallybook.domain.subscriptions.changing import check_agreed_quantities
 from tallybook.domain.subscriptions.life import NamedPlans, Start, agreed, begin, refuse_another
-from tallybook.domain.subscriptions.trials import TrialOrder, check_entitled
-from tallybook.services.find_customers import no_such_customer
+from tallybook.domain.subscriptions.trials import TrialOrder, check_entitled, check_limit
+from tallybook.services.find_customers import no_such_customer, now_for, time_of
 from tallybook.services.find_plans import sold, version_to_sell
 from tallybook.services.find_subscriptions import FullSubscription, in_full
 from tallybook.services.ports import Records, Wiring
@@ -23,18 +26,21 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
     billed by the next run.
     """
     asked = asked.checked()
-    now = wiring.now_of(organization_id)
     with wiring.books.begin(organization_id) as records:
         customer = records.customers.by_key(asked.customer, locked=True)
         kept = records.subscriptions.by_key(asked.key)
         if kept is not None:
+            now = now_for(wiring, records, kept.customer_id)
             versions = records.plans.by_ids([kept.plan_version_id])
-            refuse_another(kept, asked, customer, versions[kept.plan_version_id])
+            agreed_on = versions[kept.plan_version_id]
+            refuse_another(kept, _with_add_ons(asked, agreed_on), customer, agreed_on)
             return in_full(records, kept, now=now)
         if customer is None:
             raise no_such_customer(asked.customer, field="customer")
+        now = time_of(wiring, records, customer)
         version = version_to_sell(records, asked.plan, asked.version, currency=customer.currency)
         check_agreed_quantities(asked.quantities, version)
+        asked = msgspec.structs.replace(asked, quantities=with_add_ons(asked.quantities, version))
         if asked.trial is not None:
             _check_trial(records, asked.trial, customer, version)
         subscription = begin(
@@ -45,6 +51,13 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
         records.subscriptions.add(course.subscription)
         records.subscriptions.add_changes(subscription.id, course.changes)
         return in_full(records, course.subscription, now=now)
+
+
+def _with_add_ons(asked: Start, version: PlanVersion) -> Start:
+    """The same; where it says quantities, also that there is none of the other add-ons."""
+    if not asked.quantities:
+        return asked
+    return msgspec.structs.replace(asked, quantities=with_add_ons(asked.quantities, version))
 
 
 def _named_plans(records: Records, asked: Start, currency: str) -> NamedPlans:
