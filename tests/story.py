@@ -44,6 +44,13 @@ class Story:
         changed: Answer = answered.json()
         return changed
 
+    def put(self, path: str, body: Any) -> Answer:
+        """What the API answers when something is put in the place of what was there."""
+        answered = self._client.put(path, json=body)
+        assert answered.is_success, f"{path}: {answered.text}"
+        put: Answer = answered.json()
+        return put
+
     def delete(self, path: str) -> Answer:
         """What the API answers when something is taken back."""
         answered = self._client.delete(path)
@@ -58,9 +65,9 @@ class Story:
         found: Answer = answered.json()
         return found
 
-    def refused(self, path: str, body: Any) -> Answer:
+    def refused(self, path: str, body: Any, *, method: str = "POST") -> Answer:
         """The problem that the API answers with."""
-        answered = self._client.post(path, json=body)
+        answered = self._client.request(method, path, json=body)
         assert answered.is_client_error, f"{path}: {answered.text}"
         problem: Answer = answered.json()
         return problem
