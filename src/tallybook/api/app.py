@@ -34,6 +34,7 @@ from tallybook.api.routes import (
     usage,
 )
 from tallybook.api.security import AnyRequest, Gate, caller_of, organization_id_of
+from tallybook.api.short_way import ShortWay
 from tallybook.services.ports import Wiring
 
 MAX_BODY_BYTES = 10_000_000
@@ -100,7 +101,8 @@ def build_api(
     def provided_wiring() -> Wiring:
         return wiring
 
-    return Litestar(
+    return ShortWay(
+        shortest=events.post_events,
         route_handlers=[*ROUTERS, *routers],
         dependencies={
             "wiring": Provide(provided_wiring, sync_to_thread=False),

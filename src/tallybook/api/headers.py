@@ -28,8 +28,20 @@ _ALWAYS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
+_ON_DATA = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+)
 _NOT_KEPT = (b"cache-control", b"no-store")
 _TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+
+
+def headers_on_data(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The few of them that mean something on an answer to a program, which is not to be kept."""
+    headers = [*_ON_DATA, _NOT_KEPT]
+    if scope.get("scheme") == "https":
+        headers.append(_TRANSPORT)
+    return headers
 
 
 async def add_security_headers(message: Message, scope: Scope) -> None:
