@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,9 +31,12 @@ IDENTITY = 6747179074501356947
 CONTENT = 7504786818951967855
 
 
-@pytest.fixture
-def log(columnar: Columnar) -> Iterator[ColumnarEventLog]:
-    opened = ColumnarEventLog(columnar)
+@pytest.fixture(params=["table", "spool"])
+def log(
+    columnar: Columnar, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[ColumnarEventLog]:
+    spool = tmp_path / "spool" if request.param == "spool" else None
+    opened = ColumnarEventLog(columnar, spool=spool)
     yield opened
     opened.close()
 
@@ -310,6 +314,7 @@ def test_events_are_found(
 
 def test_the_index_is_made_from_the_table(log: ColumnarEventLog, columnar: Columnar) -> None:
     append(log, [sent(f"{number}") for number in range(100)])
+    log.position()  # all of them are in the table then
     index = IdentityIndex()
     index.load(ClickHouseEvents(columnar).identities(), expected=100)
     wanted = np.sort(np.array([identity_of("org_a", "api", f"{n}") for n in range(101)], np.uint64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -42,7 +43,10 @@ def open_wiring(config: Config) -> Iterator[Wiring]:
         columnar = Columnar(config.events_address)
         stack.callback(columnar.close)
         right = None if columnar.is_embedded else stack.enter_context(_right_to_commit(engine))
-        wiring = wire(engine, columnar, signing_key=read_signing_key(config), right=right)
+        spool = config.directory / "spool" if columnar.is_embedded else None
+        wiring = wire(
+            engine, columnar, signing_key=read_signing_key(config), right=right, spool=spool
+        )
         stack.callback(wiring.event_log.close)
         yield wiring
 
@@ -82,6 +86,7 @@ def wire(
     *,
     signing_key: bytes = b"",
     right: SoleRight | None = None,
+    spool: Path | None = None,
 ) -> Wiring:
     """Everything that services need, over a migrated database and an open event store.
 
@@ -94,7 +99,7 @@ def wire(
     return Wiring(
         books=SqlBooks(engine),
         directory=SqlDirectory(engine),
-        event_log=ColumnarEventLog(columnar, right),
+        event_log=ColumnarEventLog(columnar, right, spool=spool),
         usage=ColumnarUsage(columnar),
         event_rules=SqlEventRules(engine),
         event_counts=SqlEventCounts(engine),

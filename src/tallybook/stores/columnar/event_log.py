@@ -14,8 +14,8 @@ from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.committer import Committer
 from tallybook.stores.columnar.event_table import ClickHouseEvents, Right
 from tallybook.stores.columnar.identity_index import IdentityIndex
-from tallybook.stores.columnar.journal import Journal
-from tallybook.stores.columnar.journaled import JournaledEvents
+from tallybook.stores.columnar.spool import Spool
+from tallybook.stores.columnar.spooled import SpooledEvents
 
 
 class ColumnarEventLog:
@@ -23,7 +23,7 @@ class ColumnarEventLog:
 
     Opening it reads the identities of all events into memory: 10 million take a few seconds. Where
     servers share the event store, `right` is what the one that commits holds. `learn` is called
-    before the position moves past corrections. With a directory for a `journal`, events are
+    before the position moves past corrections. With a directory for a `spool`, events are
     acknowledged when they are in that; without, when they are in the table.
     """
 
@@ -32,11 +32,11 @@ class ColumnarEventLog:
         columnar: Columnar,
         right: Right | None = None,
         learn: Callable[[], None] = lambda: None,
-        journal: Path | None = None,
+        spool: Path | None = None,
     ) -> None:
-        self._table: ClickHouseEvents | JournaledEvents = ClickHouseEvents(columnar, right)
-        if journal is not None:
-            self._table = JournaledEvents(self._table, Journal(journal))
+        self._table: ClickHouseEvents | SpooledEvents = ClickHouseEvents(columnar, right)
+        if spool is not None:
+            self._table = SpooledEvents(self._table, Spool(spool))
 
         def learn_all() -> None:
             self._table.catch_up()

@@ -1,4 +1,4 @@
-"""A journal on disk: blocks of rows in the order of their positions, each there whole or not at all.
+"""A spool on disk: blocks of rows in the order of their positions, each there whole or not at all.
 
 It is a directory of segments, each named by the number in which they follow one another. A segment
 is a sequence of frames: a head with the length and the checksum of what follows, then the rows. A
@@ -19,14 +19,14 @@ SEGMENT_BYTES = 64 * 1024 * 1024
 """A segment that has grown beyond this is followed by another."""
 
 _HEAD = struct.Struct("<4sQQQ")
-_MARK = b"TBJ1"
+_MARK = b"TBS1"
 
 
-class DamagedJournalError(Exception):
-    """The journal holds something else than what was written to it."""
+class DamagedSpoolError(Exception):
+    """The spool holds something else than what was written to it."""
 
 
-class Journal:
+class Spool:
     """Appends blocks, synced to disk, and forgets those that are kept elsewhere.
 
     Used by one thread for `append`, by another for `forget`. What a crashed process left is read
@@ -36,7 +36,7 @@ class Journal:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
-        numbers = sorted(int(path.stem) for path in directory.glob("*.journal"))
+        numbers = sorted(int(path.stem) for path in directory.glob("*.spool"))
         self._full: deque[tuple[Path, int]] = deque()
         self._left = [self._path(number) for number in numbers]
         self._number = numbers[-1] if numbers else 0
@@ -48,7 +48,7 @@ class Journal:
     def left_behind(self, after: int) -> Iterator[bytes]:
         """The blocks found at the start that go beyond position `after`, in order.
 
-        `DamagedJournalError` if one is not as it was.
+        `DamagedSpoolError` if one is not as it was.
         """
         for path in self._left:
             for rows, through in _frames(path, is_last=path is self._left[-1]):
@@ -63,7 +63,7 @@ class Journal:
     def append(self, rows: bytes, through: int) -> None:
         """Write a block whose last position is `through`, and sync it.
 
-        `OSError` if that fails; then the block is not in the journal.
+        `OSError` if that fails; then the block is not in the spool.
         """
         self.mend()
         if self._file < 0 or self._size >= SEGMENT_BYTES:
@@ -110,7 +110,7 @@ class Journal:
         self._file, self._size, self._current = file, 0, path
 
     def _path(self, number: int) -> Path:
-        return self._directory / f"{number:010d}.journal"
+        return self._directory / f"{number:010d}.spool"
 
 
 def _frames(path: Path, *, is_last: bool) -> Iterator[tuple[bytes, int]]:
@@ -125,8 +125,8 @@ def _frames(path: Path, *, is_last: bool) -> Iterator[tuple[bytes, int]]:
                     continue
             if is_last:
                 return
-            raise DamagedJournalError(
-                f"The journal of events is damaged: {path.name} breaks off before its end. "
+            raise DamagedSpoolError(
+                f"The spool of events is damaged: {path.name} breaks off before its end. "
                 "Put it back from a copy, or move it away to go on without what is in it."
             )
 

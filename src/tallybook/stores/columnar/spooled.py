@@ -1,18 +1,17 @@
-"""Events that are acknowledged once they are in a journal, and carried into the table in bulk.
+"""Events that are acknowledged once they are in a spool, and carried into the table in bulk.
 
 A part of the table is a dozen files, each synced: that takes the same five milliseconds for one
-event as for a thousand. A journal takes one write and one sync, so an event alone is answered in a
+event as for a thousand. A spool takes one write and one sync, so an event alone is answered in a
 fraction of that, and the table gets fewer, larger parts, which spares it most of its merging.
 
-The journal holds rows with their positions. They go into the table in that order and many blocks as
-one part, so the highest position in the table tells what of the journal is in it, whatever crashed
+The spool holds rows with their positions. They go into the table in that order and many blocks as
+one part, so the highest position in the table tells what of the spool is in it, whatever crashed
 in between. Whoever reads calls `catch_up` first, and so sees all that was acknowledged before.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -23,8 +22,8 @@ from tallybook.domain.kernel.errors import Unavailable
 from tallybook.stores.columnar.deduplication import Kept
 from tallybook.stores.columnar.event_table import ClickHouseEvents
 from tallybook.stores.columnar.identity_index import Hashes
-from tallybook.stores.columnar.journal import Journal
 from tallybook.stores.columnar.refusals import refusal_for
+from tallybook.stores.columnar.spool import Spool
 
 _log = structlog.get_logger("tallybook.events")
 
@@ -39,15 +38,15 @@ PAUSE_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
 
 
-class JournaledEvents:
-    """The `EventTable` of a committer whose events rest in a journal on their way to the table.
+class SpooledEvents:
+    """The `EventTable` of a committer whose events rest in a spool on their way to the table.
 
-    What an earlier process left in the journal is in the table once this is made.
+    What an earlier process left in the spool is in the table once this is made.
     """
 
-    def __init__(self, table: ClickHouseEvents, journal: Journal) -> None:
+    def __init__(self, table: ClickHouseEvents, spool: Spool) -> None:
         self._table = table
-        self._journal = journal
+        self._spool = spool
         self._carry_left_behind()
         self._line: deque[tuple[bytes, int]] = deque()
         self._backlog = 0
@@ -65,7 +64,7 @@ class JournaledEvents:
         with self._changed:
             if self._backlog >= MAX_BACKLOG_BYTES:
                 raise self._unavailable()
-        self._journal.append(rows, through)
+        self._spool.append(rows, through)
         with self._changed:
             self._line.append((rows, through))
             self._backlog += len(rows)
@@ -94,18 +93,18 @@ class JournaledEvents:
 
     def settle(self) -> None:
         """Make sure that what the table shows is what there is, and will not change by itself."""
-        self._journal.mend()
+        self._spool.mend()
         with self._engine:
             self._table.settle()
         self.catch_up()
 
     def close(self) -> None:
-        """Carry what waits, if the table takes it; else the journal keeps it for the next start."""
+        """Carry what waits, if the table takes it; else the spool keeps it for the next start."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
         self._carrier.join()
-        self._journal.close()
+        self._spool.close()
 
     # What the table tells, it tells of all that was inserted.
 
@@ -177,26 +176,26 @@ class JournaledEvents:
                     self._table.settle()
                 if self._fault is None or self._table.position() < through:
                     self._table.insert(b"\n".join([rows for rows, _ in portion]), through)
-        except BaseException as error:  # whatever it was, the journal has the rows
+        except BaseException as error:  # whatever it was, the spool has the rows
             with self._changed:
                 self._fault = error
                 self._changed.notify_all()
-            _log.error("events wait in the journal", exc_info=error, kind=type(error).__name__)
+            _log.error("events wait in the spool", exc_info=error, kind=type(error).__name__)
             return False
         with self._changed:
             self._fault = None
             self._carried = through
             self._backlog -= sum(len(rows) for rows, _ in portion)
             self._changed.notify_all()
-        self._journal.forget(through)
+        self._spool.forget(through)
         return True
 
     def _carry_left_behind(self) -> None:
         position = self._table.position()
-        for rows in _portions(self._journal.left_behind(position), ENOUGH_BYTES):
+        for rows in _portions(self._spool.left_behind(position), ENOUGH_BYTES):
             new = [row for row in rows.split(b"\n") if _position_of(row) > position]
             self._table.insert(b"\n".join(new), _position_of(new[-1]))
-        self._journal.forget_left_behind()
+        self._spool.forget_left_behind()
 
     def _unavailable(self) -> Unavailable:
         if isinstance(refusal := refusal_for(self._fault or TimeoutError()), Unavailable):

@@ -1,4 +1,4 @@
-"""The journal: blocks that are there whole or not at all, whatever was cut short."""
+"""The spool: blocks that are there whole or not at all, whatever was cut short."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from tallybook.stores.columnar import journal as journals
-from tallybook.stores.columnar.journal import DamagedJournalError, Journal
+from tallybook.stores.columnar import spool as spools
+from tallybook.stores.columnar.spool import DamagedSpoolError, Spool
 
 BLOCKS = [b"[1]\n[2]", b"[3]", b"[4]\n[5]\n[6]"]
 THROUGH = [2, 3, 6]
 
 
 def written(directory: Path) -> Path:
-    journal = Journal(directory)
+    spool = Spool(directory)
     for rows, through in zip(BLOCKS, THROUGH, strict=True):
-        journal.append(rows, through)
-    journal.close()
-    return next(directory.glob("*.journal"))
+        spool.append(rows, through)
+    spool.close()
+    return next(directory.glob("*.spool"))
 
 
 def left(directory: Path, after: int = 0) -> list[bytes]:
-    return list(Journal(directory).left_behind(after))
+    return list(Spool(directory).left_behind(after))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_wherever_it_is_cut_short_what_was_whole_before_is_there(tmp_path: Path)
     whole = segment.read_bytes()
     ends = [segment.stat().st_size]
     for rows in reversed(BLOCKS):
-        ends.insert(0, ends[0] - len(rows) - journals._HEAD.size)
+        ends.insert(0, ends[0] - len(rows) - spools._HEAD.size)
     for size in range(len(whole)):
         segment.write_bytes(whole[:size])
         expected = sum(end <= size for end in ends[1:])
@@ -58,16 +58,16 @@ def test_a_byte_that_changed_is_noticed(tmp_path: Path) -> None:
     whole[-1] ^= 1
     segment.write_bytes(whole)
     assert left(tmp_path) == BLOCKS[:2], "the last block may have been on its way"
-    (tmp_path / "0000000002.journal").write_bytes(b"")
-    with pytest.raises(DamagedJournalError):
+    (tmp_path / "0000000002.spool").write_bytes(b"")
+    with pytest.raises(DamagedSpoolError):
         left(tmp_path)
 
 
 def test_a_write_that_failed_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal = Journal(tmp_path)
-    journal.append(BLOCKS[0], 2)
+    spool = Spool(tmp_path)
+    spool.append(BLOCKS[0], 2)
     sync = os.fdatasync
 
     def fails(_: int) -> None:
@@ -75,24 +75,24 @@ def test_a_write_that_failed_leaves_nothing(
 
     monkeypatch.setattr(os, "fdatasync", fails)
     with pytest.raises(OSError, match="space"):
-        journal.append(BLOCKS[1], 3)
+        spool.append(BLOCKS[1], 3)
     monkeypatch.setattr(os, "fdatasync", sync)
-    journal.append(BLOCKS[2], 6)
+    spool.append(BLOCKS[2], 6)
     assert left(tmp_path) == [BLOCKS[0], BLOCKS[2]]
 
 
 def test_segments_go_when_all_in_them_is_kept_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journals, "SEGMENT_BYTES", 1)
-    journal = Journal(tmp_path)
+    monkeypatch.setattr(spools, "SEGMENT_BYTES", 1)
+    spool = Spool(tmp_path)
     for rows, through in zip(BLOCKS, THROUGH, strict=True):
-        journal.append(rows, through)
+        spool.append(rows, through)
     assert left(tmp_path) == BLOCKS
-    journal.forget(2)
+    spool.forget(2)
     assert left(tmp_path) == BLOCKS[1:]
-    journal.forget(6)
+    spool.forget(6)
     assert left(tmp_path) == BLOCKS[2:], "the one that is written to stays"
-    again = Journal(tmp_path)
+    again = Spool(tmp_path)
     again.forget_left_behind()
     assert left(tmp_path) == []
