@@ -1,4 +1,4 @@
-"""Plans as they are sold, told in calendar order on a test clock. Rules: docs/semantics/plans.md."""
+"""Plans as they are sold, told on a test clock in calendar order. Rules: semantics/plans.md."""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ from datetime import datetime
 from typing import Protocol
 
 from tallybook.domain.catalog.draft import PlanDraft
+from tallybook.domain.catalog.feature import Feature
 from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.catalog.product import Family, Product
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.customers.organization import ApiKey, Organization
 from tallybook.domain.events.event import EventQuery, SentEvent, StoredEvent, Verdict
@@ -28,6 +30,11 @@ from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
 from tallybook.domain.subscriptions.changes import Change
 from tallybook.domain.subscriptions.subscription import Subscription
+from tallybook.services.catalog_ports import (
+    ExperimentRecords,
+    NamedRecords,
+    PlanMigrationRecords,
+)
 from tallybook.services.event_ports import (
     EventCounts,
     EventRules,
@@ -175,6 +182,16 @@ class Records(Protocol):
     def meters(self) -> MeterRecords: ...
     @property
     def plans(self) -> PlanRecords: ...
+    @property
+    def products(self) -> NamedRecords[Product]: ...
+    @property
+    def features(self) -> NamedRecords[Feature]: ...
+    @property
+    def families(self) -> NamedRecords[Family]: ...
+    @property
+    def experiments(self) -> ExperimentRecords: ...
+    @property
+    def plan_migrations(self) -> PlanMigrationRecords: ...
     @property
     def subscriptions(self) -> SubscriptionRecords: ...
     @property

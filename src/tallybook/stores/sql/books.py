@@ -8,6 +8,8 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
+from tallybook.domain.catalog.feature import Feature
+from tallybook.domain.catalog.product import Family, Product
 from tallybook.stores.sql.coupons import SqlCoupons
 from tallybook.stores.sql.customers import SqlCustomers
 from tallybook.stores.sql.database import refusing_outages
@@ -15,7 +17,10 @@ from tallybook.stores.sql.event_counts import EVENT_COUNTS  # noqa: F401 - a tab
 from tallybook.stores.sql.event_types import SqlEventTypes
 from tallybook.stores.sql.invoices import SqlInvoices
 from tallybook.stores.sql.meters import SqlMeters
+from tallybook.stores.sql.named import SqlNamed
+from tallybook.stores.sql.plan_migrations import SqlPlanMigrations
 from tallybook.stores.sql.plans import SqlPlans
+from tallybook.stores.sql.products import FAMILIES, FEATURES, PRODUCTS, SqlExperiments
 from tallybook.stores.sql.quarantine import SqlQuarantine
 from tallybook.stores.sql.subscriptions import SqlSubscriptions
 
@@ -38,6 +43,26 @@ class SqlRecords:
     @cached_property
     def plans(self) -> SqlPlans:
         return SqlPlans(self.connection, self.organization_id)
+
+    @cached_property
+    def products(self) -> SqlNamed[Product]:
+        return SqlNamed(self.connection, self.organization_id, PRODUCTS)
+
+    @cached_property
+    def features(self) -> SqlNamed[Feature]:
+        return SqlNamed(self.connection, self.organization_id, FEATURES)
+
+    @cached_property
+    def families(self) -> SqlNamed[Family]:
+        return SqlNamed(self.connection, self.organization_id, FAMILIES)
+
+    @cached_property
+    def experiments(self) -> SqlExperiments:
+        return SqlExperiments(self.connection, self.organization_id)
+
+    @cached_property
+    def plan_migrations(self) -> SqlPlanMigrations:
+        return SqlPlanMigrations(self.connection, self.organization_id)
 
     @cached_property
     def coupons(self) -> SqlCoupons:
