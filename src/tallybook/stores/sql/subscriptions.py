@@ -207,9 +207,17 @@ class SqlSubscriptions:
         query = self._select().where(_ROW.id == sa.func.any(wanted))
         return {subscription.id: subscription for subscription in self._subscriptions(query)}
 
-    def due(self, *, until: datetime, after: tuple[str, str], limit: int) -> list[Subscription]:
+    def due(
+        self,
+        *,
+        until: datetime,
+        after: tuple[str, str],
+        limit: int,
+        customer_id: str | None = None,
+    ) -> list[Subscription]:
         """Those to open or to close by `until`, in order of customer key and id, locked.
 
+        Those of one customer, or of all that live on no clock of their own.
         `after` is the customer key and the id to go on from. Rows that another transaction is
         closing are skipped, not waited for. The order is that of the event store, so that the
         usage of a chunk lies close together there.
@@ -231,6 +239,7 @@ class SqlSubscriptions:
                 customer.organization_id == self._organization_id,
                 customer.key >= after[0],
                 place > sa.tuple_(*after),
+                customer.clock_at.is_(None) if customer_id is None else customer.id == customer_id,
             )
             .order_by(customer.key, _ROW.id)
             .limit(limit)
@@ -238,10 +247,29 @@ class SqlSubscriptions:
         )
         return list(self._subscriptions(query))
 
-    def next_due_at(self, *, after: datetime) -> datetime | None:
+    def watched(
+        self, *, after: str, limit: int, customer_id: str | None = None
+    ) -> list[Subscription]:
+        """Those whose trial is watched, in order of id, those after id `after`, locked.
+
+        Those of one customer, or of all that live on no clock of their own.
+        """
+        query = (
+            self._select()
+            .where(_IS_WATCHED, _OPEN, _ROW.id > after, self._keeps_time(customer_id))
+            .order_by(_ROW.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return list(self._subscriptions(query))
+
+    def next_due_at(self, *, after: datetime, customer_id: str | None = None) -> datetime | None:
         """When, later than `after`, the next is to be opened or closed; None if none ever is."""
         query = sa.select(sa.func.min(_ROW.due_at)).where(
-            _ROW.organization_id == self._organization_id, _OPEN, _ROW.due_at > after
+            _ROW.organization_id == self._organization_id,
+            _OPEN,
+            _ROW.due_at > after,
+            self._keeps_time(customer_id),
         )
         found: datetime | None = self._connection.execute(query).scalar_one()
         return found
@@ -257,6 +285,15 @@ class SqlSubscriptions:
         if customer_id is not None:
             query = query.where(_ROW.customer_id == customer_id)
         return list(self._subscriptions(query.order_by(_ROW.key).limit(limit)))
+
+    def _keeps_time(self, customer_id: str | None) -> sa.ColumnElement[bool]:
+        """Whether it is the customer's; without one, of any that lives on no clock of its own."""
+        if customer_id is not None:
+            return _ROW.customer_id == customer_id
+        clocked = sa.select(CUSTOMERS.c.id).where(
+            CUSTOMERS.c.organization_id == self._organization_id, CUSTOMERS.c.clock_at.is_not(None)
+        )
+        return _ROW.customer_id.not_in(clocked)
 
     def _select(self) -> sa.Select[Any]:
         return sa.select(*_COLUMNS).where(_ROW.organization_id == self._organization_id)
