@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -14,10 +14,13 @@ from tallybook.bootstrap.embedded import start_postgres
 from tallybook.bootstrap.failures import NotStartedError
 from tallybook.bootstrap.occupancy import occupied
 from tallybook.bootstrap.workers import BoundedWorkers
+from tallybook.domain.kernel.errors import Refusal
 from tallybook.services.ports import Wiring
 from tallybook.stores.columnar.client import Columnar
+from tallybook.stores.columnar.corrections import ColumnarCorrections
 from tallybook.stores.columnar.event_log import ColumnarEventLog
 from tallybook.stores.columnar.schema import TABLES
+from tallybook.stores.columnar.standing import CorrectionIndex
 from tallybook.stores.columnar.traffic import ColumnarTraffic
 from tallybook.stores.columnar.usage import ColumnarUsage
 from tallybook.stores.sql.books import SqlBooks
@@ -47,8 +50,15 @@ def open_wiring(config: Config) -> Iterator[Wiring]:
         wiring = wire(
             engine, columnar, signing_key=read_signing_key(config), right=right, spool=spool
         )
+        stack.callback(_write_counts, wiring)
         stack.callback(wiring.event_log.close)
+        stack.callback(wiring.workers.close)  # what they do may wait for the log
         yield wiring
+
+
+def _write_counts(wiring: Wiring) -> None:
+    with suppress(Refusal):  # a database that is away takes the last counts along
+        wiring.event_counts.flush()
 
 
 def _migrated(engine: sa.Engine) -> None:
@@ -96,11 +106,15 @@ def wire(
     with columnar.client() as client:
         for table in TABLES:
             client.command(table)
+    index = CorrectionIndex(columnar)
+    event_log = ColumnarEventLog(columnar, right, index.learn, spool=spool)
+    usage = ColumnarUsage(columnar, corrections=index)
     return Wiring(
         books=SqlBooks(engine),
         directory=SqlDirectory(engine),
-        event_log=ColumnarEventLog(columnar, right, spool=spool),
-        usage=ColumnarUsage(columnar),
+        event_log=event_log,
+        usage=usage,
+        corrections=ColumnarCorrections(columnar, event_log, index, usage),
         event_rules=SqlEventRules(engine),
         event_counts=SqlEventCounts(engine),
         traffic=ColumnarTraffic(columnar),

@@ -113,7 +113,7 @@ def list_counted_events(
     events, next_ = wiring.usage.events_behind(
         organization_id, meter, query, after=after, limit=limit
     )
-    return EventsAnswered(query, events, next_)
+    return EventsAnswered(query, wiring.corrections.annotated(organization_id, events), next_)
 
 
 def _read(

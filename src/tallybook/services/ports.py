@@ -30,6 +30,7 @@ from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
 from tallybook.domain.subscriptions.changes import Change
 from tallybook.domain.subscriptions.subscription import Subscription
+from tallybook.services.correction_ports import CorrectionStore
 from tallybook.services.catalog_ports import (
     ExperimentRecords,
     NamedRecords,
@@ -368,6 +369,7 @@ class Wiring:
     directory: Directory
     event_log: EventLog
     usage: UsageStore
+    corrections: CorrectionStore
     event_rules: EventRules
     event_counts: EventCounts
     traffic: Traffic

@@ -12,13 +12,14 @@ def list_events(
 ) -> tuple[list[StoredEvent], str | None]:
     """Events, the last to arrive first, and the cursor to go on after, or None at the end.
 
+    Void ones are among them, and each says what corrections have made of it by now.
+
     Pages do not move while new events arrive: those have higher positions.
     """
     before = _position(after) if after else wiring.event_log.position() + 1
     found = wiring.event_log.find(organization_id, wanted, before=before, limit=limit + 1)
-    if len(found) <= limit:
-        return found, None
-    return found[:limit], str(found[limit - 1].position)
+    next_ = str(found[limit - 1].position) if len(found) > limit else None
+    return wiring.corrections.annotated(organization_id, found[:limit]), next_
 
 
 def _position(cursor: str) -> int:

@@ -68,7 +68,10 @@ def list_line_events(
         customers=(line.proof.customer_key,),
         match=line.proof.match,
     )
-    return wiring.usage.events_behind(organization_id, meter, query, after=after, limit=limit)
+    events, next_ = wiring.usage.events_behind(
+        organization_id, meter, query, after=after, limit=limit
+    )
+    return wiring.corrections.annotated(organization_id, events), next_
 
 
 def found(records: Records, invoice_id: str) -> Invoice:

@@ -205,12 +205,11 @@ def checked_query(wanted: EventQuery) -> EventQuery:
     return wanted
 
 
-def check_revertible(correction: Correction, reverted_by: str) -> None:
-    """`Conflicting` if it has been reverted: what reverted it is what can be."""
-    if reverted_by:
-        raise Conflicting(
-            "already_reverted",
-            f"{correction.id} has been reverted by {reverted_by}.",
-            field="correction_id",
-            mend=f"To put it in force again, revert {reverted_by}.",
-        )
+def already_reverted(correction_id: str, reverted_by: str) -> Conflicting:
+    """Of a correction that was reverted and put back: the revert that put it back is reverted."""
+    return Conflicting(
+        "already_reverted",
+        f"{correction_id} has been reverted by {reverted_by}, and that by another one.",
+        field="correction_id",
+        mend="To take it back once more, revert the correction that put it back.",
+    )

@@ -29,10 +29,19 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredEvent(UsageEvent, frozen=True, kw_only=True):
-    """An event in the log: when it arrived and at which position."""
+    """An event in the log: when it arrived, at which position, and what corrections made of it.
+
+    `voided_by` is the correction that takes it out of the count, `replaced_by` the id of the event
+    that an amendment put in its place. `added_by` is the correction that added it, `replaces` the
+    id of the event in whose place it is. Each is "" where there is none.
+    """
 
     received_at: datetime
     position: int
+    voided_by: str = ""
+    replaced_by: str = ""
+    added_by: str = ""
+    replaces: str = ""
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):

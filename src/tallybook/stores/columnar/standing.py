@@ -142,6 +142,18 @@ class CorrectionIndex:
         known = self._of(organization_id)
         return out_of_force(known.reverts) if known else frozenset()
 
+    def chain(self, organization_id: str, correction_id: str) -> list[Correction]:
+        """The correction that this one reverts, directly or by others, first; then those; then it.
+
+        Of one that reverts nothing, itself.
+        """
+        known = self._of(organization_id)
+        assert known is not None, "a correction that is found is known"
+        found = [known.by_id[correction_id]]
+        while found[0].reverts:
+            found.insert(0, known.by_id[found[0].reverts])
+        return found
+
     def adding(self, organization_id: str, position: int) -> Correction | None:
         """The correction that added the event at this position."""
         known = self._of(organization_id)

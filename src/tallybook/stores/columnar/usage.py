@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tallybook.domain.events.event import StoredEvent
+from tallybook.domain.events.event import EventQuery, StoredEvent
 from tallybook.domain.events.limits import EARLIEST, LATEST
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span, zone
@@ -24,6 +24,7 @@ from tallybook.stores.columnar.plan import Plan
 from tallybook.stores.columnar.rows import MICROSECOND, Rows, Scope
 from tallybook.stores.columnar.standing import CorrectionIndex
 from tallybook.stores.columnar.stored import STORED, stored_event
+from tallybook.stores.columnar.supposed import supposed
 from tallybook.stores.columnar.tallies import Tallies
 
 _OF_ONE = " SETTINGS optimize_move_to_prewhere = 0"
@@ -77,6 +78,23 @@ class ColumnarUsage:
                 group_by=group_by,
             )
         )
+
+    def measure_supposed(
+        self,
+        organization_id: str,
+        meter: Meter,
+        query: UsageQuery,
+        without: EventQuery,
+        *,
+        backfill_id: str = "",
+        staged: int = 0,
+    ) -> list[Usage]:
+        """Usage as it would be without some events, and with those that a backfill has staged."""
+        standing = self._corrections.standing(organization_id, meter.event_type, query.as_of)
+        later = msgspec.structs.replace(query, as_of=query.as_of + staged)
+        rows = Rows(_scope(organization_id, meter, later), standing)
+        rows.table = supposed(rows, without, as_of=query.as_of, backfill_id=backfill_id)
+        return self._answered(rows, _plan(rows))
 
     def customers(
         self, organization_id: str, meter: Meter, query: UsageQuery, *, after: str, limit: int
@@ -151,7 +169,8 @@ class ColumnarUsage:
         return self._tallies.extend(rows, _plan(rows))
 
     def _measured(self, scope: Scope) -> list[Usage]:
-        return self._answered(self._rows(scope))
+        rows = self._rows(scope)
+        return self._answered(rows, self._tallies.read(_plan(rows), rows))
 
     def _rows(self, scope: Scope) -> Rows:
         """The rows of a question, with what corrections have to say about them."""
@@ -159,9 +178,8 @@ class ColumnarUsage:
         standing = self._corrections.standing(scope.organization_id, type_, scope.as_of)
         return Rows(scope, standing)
 
-    def _answered(self, rows: Rows) -> list[Usage]:
+    def _answered(self, rows: Rows, plan: Plan) -> list[Usage]:
         scope = rows.scope
-        plan = self._tallies.read(_plan(rows), rows)
         keys = ", ".join(rows.keys)
         figures = ", ".join((*plan.parts, plan.event_count, plan.checksum))
         columns = self._columns(

@@ -1,0 +1,202 @@
+"""Replace the events of one type and time, of a customer or of all, by those of a file.
+
+A backfill is opened, its events are staged in as many requests as it takes, what would change is
+shown, and then it is committed as one fact or dropped. Until then nothing of it counts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tallybook.domain.events.correction import (
+    Backfill,
+    Correction,
+    CorrectionKind,
+    check_belongs,
+    checked_reason,
+    within,
+)
+from tallybook.domain.events.event import Answer, SentEvent, Verdict
+from tallybook.domain.events.forms import form_of
+from tallybook.domain.events.limits import MAX_LENGTHS
+from tallybook.domain.events.reading import read_events
+from tallybook.domain.kernel.errors import Conflicting, Invalid, Missing, Refusal
+from tallybook.domain.kernel.instants import to_utc
+from tallybook.services.ingest_events import Receipt
+from tallybook.services.ports import Wiring
+from tallybook.services.preview_correction import (
+    CorrectionPreview,
+    preview,
+    read_token,
+    token_of,
+)
+
+
+def open_backfill(
+    wiring: Wiring,
+    organization_id: str,
+    *,
+    type_: str,
+    starts: datetime,
+    ends: datetime,
+    customer: str | None,
+    by: str,
+) -> Backfill:
+    """Open a backfill of the events of a type in `[starts, ends)`, of one customer or of all."""
+    if not type_ or len(type_) > MAX_LENGTHS["type"]:
+        raise Invalid(
+            "no_type", "A backfill is of one type of events.", field="type", mend="Send its name."
+        )
+    first, last = to_utc(starts, field="from"), to_utc(ends, field="to")
+    if first >= last:
+        raise Invalid(
+            "empty_span",
+            "The span ends before it begins.",
+            field="to",
+            mend="Send a `to` that is later than `from`; it is not part of the span itself.",
+        )
+    backfill = Backfill(
+        id=wiring.new_id("cor"),
+        type=type_,
+        customer=customer,
+        starts=first,
+        ends=last,
+        opened_at=wiring.now(),
+        opened_by=by,
+    )
+    wiring.corrections.open_backfill(organization_id, backfill)
+    return backfill
+
+
+def found_backfill(wiring: Wiring, organization_id: str, backfill_id: str) -> Backfill:
+    """The open backfill of that id; `Conflicting` where it is committed, else `Missing`."""
+    backfill = wiring.corrections.backfill(organization_id, backfill_id)
+    committed = wiring.corrections.by_id(organization_id, backfill_id)
+    if committed is not None:
+        raise Conflicting(
+            "backfill_committed",
+            "The backfill has been committed.",
+            field="backfill_id",
+            mend="Open another one. To take this one back, revert the correction of the same id.",
+        )
+    if backfill is None:
+        raise Missing(
+            "no_such_backfill",
+            f"There is no open backfill {backfill_id[:60]!r}.",
+            field="backfill_id",
+            mend="Send the id of one that GET /v1/backfills lists.",
+        )
+    return backfill
+
+
+def stage_events(
+    wiring: Wiring, organization_id: str, backfill_id: str, body: bytes, content_type: str
+) -> Receipt:
+    """Stage the events of a body, each known by its source and id: sent again, it is a duplicate.
+
+    Rejected are those that are not of the backfill's type, customer and time. An event is kept by
+    the id it is sent with and the backfill's behind it, so it never meets one that it replaces.
+    """
+    backfill = found_backfill(wiring, organization_id, backfill_id)
+    reading = read_events(body, form_of(content_type))
+    answers = list(reading.rejected)
+    events: list[SentEvent] = []
+    indexes: list[int] = []
+    for index, event in zip(reading.indexes, reading.events, strict=True):
+        try:
+            check_belongs(event, backfill)
+            events.append(within(event, backfill_id))
+            indexes.append(index)
+        except Refusal as refusal:
+            answers.append(_rejected(index, event.id, refusal))
+    if events:
+        stage = wiring.corrections.stage(organization_id, backfill, events, wiring.now())
+        answers += [
+            Answer(indexes[number], reading_id(events[number], backfill_id), verdict)
+            if verdict is Verdict.DUPLICATE
+            else _conflict(indexes[number], reading_id(events[number], backfill_id))
+            for number, verdict in stage.items()
+        ]
+    answers.sort(key=lambda answer: answer.index)
+    counts = dict.fromkeys(Verdict, 0)
+    for answer in answers:
+        counts[answer.verdict] += 1
+    counts[Verdict.ACCEPTED] = len(reading.events) + len(reading.rejected) - len(answers)
+    staged = wiring.corrections.staged(organization_id, backfill_id)
+    return Receipt(counts, staged.count, answers)
+
+
+def reading_id(event: SentEvent, backfill_id: str) -> str:
+    """The id as it was sent."""
+    return event.id.removesuffix(f"@{backfill_id}")
+
+
+def preview_backfill(wiring: Wiring, organization_id: str, backfill_id: str) -> CorrectionPreview:
+    """The events that would be replaced, how many by, and quantities over the backfill's time."""
+    backfill = found_backfill(wiring, organization_id, backfill_id)
+    return preview(
+        wiring, organization_id, backfill.wanted, span=backfill.span, backfill_id=backfill_id
+    )
+
+
+def commit_backfill(
+    wiring: Wiring, organization_id: str, backfill_id: str, *, token: str, reason: str, by: str
+) -> Correction:
+    """Replace what was shown by what was staged then; the same request again answers the same.
+
+    `Conflicting` if what is staged is another set by now, or an event shown does not count any
+    more. Events of the time that came after the preview stay.
+    """
+    why = checked_reason(reason)
+    committed = wiring.corrections.by_id(organization_id, backfill_id)
+    if committed is not None:
+        return committed
+    backfill = found_backfill(wiring, organization_id, backfill_id)
+    shown = read_token(token)
+    staged = wiring.corrections.staged(organization_id, backfill_id)
+    if token != token_of(shown, staged):
+        raise Conflicting(
+            "stage_changed",
+            "Other events are staged than when the preview was made.",
+            field="token",
+            mend="Ask for the preview again, and send the token of that answer.",
+        )
+    if not shown.count and not staged.count:
+        raise Invalid(
+            "no_events",
+            "There is nothing to replace, and nothing is staged.",
+            field="token",
+            mend="Stage the events that should have been there.",
+        )
+    drafted = Correction(
+        id=backfill_id,
+        kind=CorrectionKind.BACKFILL,
+        position=0,
+        made_at=wiring.now(),
+        made_by=by,
+        reason=why,
+        types=(backfill.type,),
+        wanted=backfill.wanted,
+    )
+    return wiring.corrections.record_backfill(organization_id, drafted, backfill, shown)
+
+
+def drop_backfill(wiring: Wiring, organization_id: str, backfill_id: str) -> None:
+    """Forget an open backfill, and what is staged for it."""
+    found_backfill(wiring, organization_id, backfill_id)
+    wiring.corrections.drop_backfill(organization_id, backfill_id)
+
+
+def _rejected(index: int, event_id: str, refusal: Refusal) -> Answer:
+    return Answer(index, event_id, Verdict.REJECTED, refusal.field, refusal.message, refusal.mend)
+
+
+def _conflict(index: int, event_id: str) -> Answer:
+    return Answer(
+        index,
+        event_id,
+        Verdict.CONFLICT,
+        field="id",
+        reason="An event of this source and id is staged with another content.",
+        mend="Give another event another id, or drop the backfill and stage it anew.",
+    )
