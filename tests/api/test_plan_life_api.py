@@ -35,6 +35,7 @@ def test_a_draft_is_worked_on_until_it_is_right(api: Api) -> None:
         "no_name",
         "feature_granted_twice",
         "unknown_meter",
+        "unknown_feature",
     ]
     assert api.get("/v1/plans/pro").status_code == 404, "nobody can see a draft as a plan"
     api.post("/v1/customers", json=CUSTOMER)

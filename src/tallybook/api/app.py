@@ -30,6 +30,7 @@ from tallybook.api.routes import (
     phases,
     plan_life,
     plans,
+    products,
     subscriptions,
     usage,
 )
@@ -51,6 +52,7 @@ ROUTERS = (
     customers.router,
     plans.router,
     plan_life.router,
+    products.router,
     subscriptions.router,
     changes.router,
     phases.router,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from functools import partial
 
 import msgspec
 
 from tallybook.domain.catalog.difference import Difference, compare_versions
+from tallybook.domain.catalog.feature import check_granted
 from tallybook.domain.catalog.plan import PlanTerms, PlanVersion, publish
-from tallybook.domain.kernel.errors import Refusal
+from tallybook.domain.kernel.errors import Invalid, Refusal
 from tallybook.domain.rating.measurable import check_measurable
 from tallybook.services.ports import Records, Wiring
 
@@ -65,10 +66,28 @@ def problems_of(records: Records, terms: PlanTerms) -> tuple[Refusal, ...]:
 
 
 def checks_of_references(records: Records, terms: PlanTerms) -> list[Callable[[], object]]:
-    """The checks that need to know what there is: meters and their dimensions."""
+    """The checks that need to know what there is: meters, features, products."""
     meters = records.meters.by_keys(terms.meters)
     dimensions = {key: meter.dimensions for key, meter in meters.items()}
     checks: list[Callable[[], object]] = [partial(terms.check_meters, dimensions)]
     if meters.keys() >= set(terms.meters):
         checks.append(partial(check_measurable, terms.prices, meters))
+    if terms.grants:
+        features = records.features.by_keys(grant.feature for grant in terms.grants)
+        kinds = {key: feature.kind for key, feature in features.items()}
+        checks.append(partial(check_granted, terms.grants, kinds))
+    named = {price.product for price in terms.prices if price.product}
+    if named:
+        checks.append(partial(_check_products, terms, records.products.by_keys(named).keys()))
     return checks
+
+
+def _check_products(terms: PlanTerms, known: Collection[str]) -> None:
+    for index, price in enumerate(terms.prices):
+        if price.product and price.product not in known:
+            raise Invalid(
+                "unknown_product",
+                f"There is no product {price.product!r}.",
+                field=f"prices/{index}/product",
+                mend="Make the product first, or correct its key.",
+            )

@@ -1,0 +1,1 @@
+"""Entitlements: what a customer may use, by what its subscriptions grant."""
