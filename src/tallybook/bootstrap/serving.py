@@ -24,6 +24,7 @@ from tallybook.bootstrap.logs import RequestLog, configure_logs
 from tallybook.bootstrap.occupancy import Server, announced
 from tallybook.bootstrap.wire import open_wiring
 from tallybook.jobs.closing import closing_periods
+from tallybook.jobs.governing import governing_events
 from tallybook.jobs.tallying import tallying_meters
 from tallybook.services.ports import Wiring
 
@@ -47,7 +48,12 @@ def serve(config: Config, *, host: str, port: int, on_ready: Callable[[Server], 
     with bound(host, port) as listener, open_wiring(config) as wiring:
         server = Server(pid=os.getpid(), url=_url(listener), operator_token=token)
         app = build_application(wiring, operator_token=token)
-        with announced(config.directory, server), _closing(config, wiring), tallying_meters(wiring):
+        with (
+            announced(config.directory, server),
+            _closing(config, wiring),
+            tallying_meters(wiring),
+            governing_events(wiring),
+        ):
             _Uvicorn(RequestLog(app), lambda: on_ready(server)).run([listener])
 
 

@@ -128,3 +128,6 @@ class Workers(Protocol):
 
     def start(self, size: int, work: Callable[[], T]) -> Future[T]:
         """Do `work` soon. `Unavailable` when work of too great a `size` in all is waiting."""
+
+    def close(self) -> None:
+        """Take no more, and finish what is waiting."""

@@ -97,24 +97,25 @@ def hold_events(
     """
     numbers = list(events)
     stored = wiring.traffic.stored(organization_id, [events[number] for number in numbers])
-    answers: dict[int, NotTaken] = {}
-    for place, kept in stored.items():
-        differs = difference(kept, events[numbers[place]].kept())
-        answers[numbers[place]] = _known(differs)
+    in_log = {numbers[place]: kept for place, kept in stored.items()}
     held = {
         number: Held(sent=event, event=event, reason=reasons[number], held_at=now)
         for number, event in events.items()
-        if number not in answers
     }
     with wiring.books.begin(organization_id) as records:
-        added = records.quarantine.add(list(held.values()))
+        added = records.quarantine.add([held[n] for n in numbers if n not in in_log])
         before = records.quarantine.by_identities({each.identity for each in held.values()})
+    answers: dict[int, NotTaken] = {}
     for number, each in held.items():
         if each.identity in added:
             added.remove(each.identity)  # another of the same request is compared with this one
             answers[number] = _waits(each.reason)
+            continue
+        known = before.get(each.identity)
+        if known is None or (known.state is State.WAITING and number in in_log):
+            answers[number] = _known(difference(in_log[number], each.sent.kept()))
         else:
-            answers[number] = _met_again(before[each.identity], each)
+            answers[number] = _met_again(known, each)
     return answers
 
 

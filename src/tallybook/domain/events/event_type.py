@@ -94,7 +94,7 @@ _LIKE = {
 }
 
 
-class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
+class EventSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an organization demands of all events. At first nothing.
 
     `max_age_days`: what happened longer ago when it arrives goes to quarantine; None is no limit.
