@@ -19,6 +19,7 @@ from tallybook.services.draw_up_invoices import (
     find_boundary,
     load_contracts,
 )
+from tallybook.services.load_footings import Footings, load_footings
 from tallybook.services.measure_charges import UsageSheet, measure_charges
 from tallybook.services.ports import Records, Wiring
 
@@ -101,11 +102,12 @@ def _close_chunk(
     done = BillingRun(until=terms.until, as_of=terms.as_of)
     moved: dict[str, Subscription] = {}
     pending = list(chunk)
+    footings = load_footings(records, contracts, chunk, at=terms.created_at, locked=True)
     while pending:
         boundaries, stuck = _find_boundaries(pending, terms, contracts)
         wanted = [one for boundary in boundaries for one in boundary.wanted]
         sheet = measure_charges(wiring, terms.organization_id, wanted, as_of=terms.as_of)
-        drawn_up, invoices, unrated = _draw_up_all(boundaries, sheet, terms)
+        drawn_up, invoices, unrated = _draw_up_all(boundaries, sheet, terms, footings)
         done = done.joined(_record(records, terms, drawn_up, invoices, [*stuck, *unrated]))
         pending = [boundary.following for boundary in drawn_up]
         moved |= {subscription.id: subscription for subscription in pending}
@@ -130,7 +132,7 @@ def _find_boundaries(
 
 
 def _draw_up_all(
-    boundaries: Sequence[Boundary], sheet: UsageSheet, terms: _Terms
+    boundaries: Sequence[Boundary], sheet: UsageSheet, terms: _Terms, footings: Footings
 ) -> tuple[list[Boundary], list[Invoice], list[Stuck]]:
     """The boundaries that could be rated, their drafts, and the subscriptions that could not."""
     drawn_up: list[Boundary] = []
@@ -144,6 +146,7 @@ def _draw_up_all(
                 organization_id=terms.organization_id,
                 as_of=terms.as_of,
                 created_at=terms.created_at,
+                footing=footings.of(boundary),
             )
         except Refusal as refusal:
             stuck.append(stuck_at(boundary.subscription.key, refusal))
@@ -154,6 +157,7 @@ def _draw_up_all(
         drawn_up.append(boundary)
         if invoice is not None:
             invoices.append(invoice)
+            footings.note(invoice)
     return drawn_up, invoices, stuck
 
 

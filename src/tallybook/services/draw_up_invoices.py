@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.invoicing.assemble import assemble_invoice, occasion_of
-from tallybook.domain.invoicing.charges import Charge, charges_due, rate_fee, rate_metered
+from tallybook.domain.invoicing.charges import (
+    Charge,
+    RatedCharge,
+    charges_due,
+    rate_fee,
+    rate_metered,
+)
+from tallybook.domain.invoicing.conditions import ConditionLine
+from tallybook.domain.invoicing.footing import Footing
 from tallybook.domain.invoicing.invoice import Invoice, Occasion, Reckoning
 from tallybook.domain.invoicing.reckoned import (
     billed_after,
@@ -17,7 +26,9 @@ from tallybook.domain.invoicing.reckoned import (
     plan_versions_of,
     reckoning_of,
 )
+from tallybook.domain.invoicing.whole_bill import rate_bill
 from tallybook.domain.kernel.errors import Missing
+from tallybook.domain.kernel.money import minor_digits
 from tallybook.domain.metering.meter import Meter
 from tallybook.domain.subscriptions.changes import Change
 from tallybook.domain.subscriptions.course import Course, after, course_of, decide_course
@@ -161,14 +172,30 @@ def draw_up(
     organization_id: str,
     as_of: int,
     created_at: datetime,
+    footing: Footing | None = None,
 ) -> Invoice | None:
-    """The draft for a boundary, from the usage measured; None where nothing is charged for."""
-    rated = [
-        rate_fee(charge)
-        if wanted is None
-        else rate_metered(charge, wanted.meter, boundary.customer, sheet.of(wanted), as_of)
-        for charge, wanted in boundary.charges
-    ]
+    """The draft for a boundary, from the usage measured; None where nothing is charged for.
+
+    `footing` is what the conditions of the bill go by, if any act on it.
+    """
+
+    def rate(place: int, allowance_left: Decimal | None = None) -> RatedCharge:
+        charge, wanted = boundary.charges[place]
+        if wanted is None:
+            return rate_fee(charge)
+        usage = sheet.of(wanted)
+        meter, who = wanted.meter, boundary.customer
+        return rate_metered(
+            charge, meter, who, usage, as_of, allowance_left=allowance_left, pool=wanted.pool
+        )
+
+    conditions: tuple[ConditionLine, ...] = ()
+    if footing is None:
+        rated = [rate(place) for place in range(len(boundary.charges))]
+    else:
+        charges = [charge for charge, _ in boundary.charges]
+        digits = minor_digits(boundary.plan.currency)
+        rated, conditions = rate_bill(charges, rate, footing, digits=digits)
     return assemble_invoice(
         organization_id=organization_id,
         subscription=boundary.subscription,
@@ -179,4 +206,5 @@ def draw_up(
         as_of=as_of,
         created_at=created_at,
         reckoning=boundary.reckoning,
+        conditions=conditions,
     )

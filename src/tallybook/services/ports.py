@@ -15,6 +15,7 @@ from typing import Protocol
 
 from tallybook.domain.catalog.draft import PlanDraft
 from tallybook.domain.catalog.feature import Feature
+from tallybook.domain.catalog.overrides import KeptOverrides
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.product import Family, Product
 from tallybook.domain.customers.customer import Customer
@@ -36,6 +37,8 @@ from tallybook.services.catalog_ports import (
     NamedRecords,
     PlanMigrationRecords,
 )
+from tallybook.services.condition_ports import CouponRecords, EarlierLineRecords
+from tallybook.services.correction_ports import CorrectionStore
 from tallybook.services.event_ports import (
     EventCounts,
     EventRules,
@@ -94,6 +97,9 @@ class PlanRecords(Protocol):
     def retire(self, version_id: str, at: datetime | None) -> None: ...
     def by_ids(self, ids: Iterable[str]) -> Mapping[str, PlanVersion]:
         """As subscriptions have them: each in the one currency that its id says."""
+
+    def add_overrides(self, kept: KeptOverrides) -> None:
+        """Keep what a contract says otherwise than a version; the same is there once."""
 
     def version(self, plan_key: str, number: int) -> PlanVersion | None: ...
     def versions(self, plan_key: str) -> list[PlanVersion]: ...
@@ -193,6 +199,10 @@ class Records(Protocol):
     def experiments(self) -> ExperimentRecords: ...
     @property
     def plan_migrations(self) -> PlanMigrationRecords: ...
+    @property
+    def coupons(self) -> CouponRecords: ...
+    @property
+    def earlier_lines(self) -> EarlierLineRecords: ...
     @property
     def subscriptions(self) -> SubscriptionRecords: ...
     @property

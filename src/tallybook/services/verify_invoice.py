@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from tallybook.domain.catalog.plan import PlanVersion
-from tallybook.domain.invoicing.assemble import line_item
+from tallybook.domain.invoicing.assemble import condition_item, line_item
 from tallybook.domain.invoicing.charges import Charge, RatedCharge, rate_fee, rate_metered
-from tallybook.domain.invoicing.invoice import Invoice, Occasion
+from tallybook.domain.invoicing.footing import Footing
+from tallybook.domain.invoicing.invoice import Invoice, LineKind, Occasion
 from tallybook.domain.invoicing.reckoned import charges_reckoned, plan_versions_of
 from tallybook.domain.invoicing.verification import Verification, charge_of, verify
+from tallybook.domain.invoicing.whole_bill import rate_bill
 from tallybook.domain.kernel.money import minor_digits
 from tallybook.domain.metering.meter import Meter, UsageQuery
+from tallybook.domain.metering.pooling import pooled
 from tallybook.domain.subscriptions.changes import Change
-from tallybook.domain.subscriptions.course import course_of, known_by
+from tallybook.domain.subscriptions.course import Course, course_of, known_by
 from tallybook.domain.subscriptions.subscription import Subscription
+from tallybook.services.load_footings import recall_footing
 from tallybook.services.measure_charges import wanted_by
 from tallybook.services.ports import Records, Wiring
 from tallybook.services.read_invoice import found
@@ -25,11 +30,13 @@ from tallybook.services.read_invoice import found
 class _Facts:
     """An invoice and what it was drawn up from; `changes` are those that the bill knew of."""
 
+    organization_id: str
     invoice: Invoice
     subscription: Subscription
     changes: tuple[Change, ...]
     plans: Mapping[str, PlanVersion]
     meters: Mapping[str, Meter]
+    footing: Footing
 
     @property
     def plan(self) -> PlanVersion:
@@ -46,12 +53,26 @@ def verify_invoice(wiring: Wiring, organization_id: str, invoice_id: str) -> Ver
     """
     with wiring.books.begin(organization_id) as records:
         facts = _load(records, invoice_id)
-    recomputed = {}
-    for number, charge in _charges(facts).items():
-        rated = _rate(wiring, organization_id, facts, charge, number)
-        if rated is not None:
-            digits = minor_digits(facts.invoice.currency)
-            recomputed[number] = line_item(number, rated, digits)
+    charges = {
+        number: charge
+        for number, charge in _charges(facts).items()
+        if charge.price.meter is None or _meter(facts, charge, number) is not None
+    }
+    numbers = list(charges)
+
+    def rate(place: int, allowance_left: Decimal | None) -> RatedCharge:
+        number = numbers[place]
+        charge = charges[number]
+        return _rate(wiring, facts, charge, number, allowance_left)
+
+    digits = minor_digits(facts.invoice.currency)
+    rated, conditions = rate_bill(list(charges.values()), rate, facts.footing, digits=digits)
+    recomputed = {
+        number: line_item(number, one, digits) for number, one in zip(numbers, rated, strict=True)
+    }
+    last = max(_charges(facts), default=0)
+    for number, condition in enumerate(conditions, start=last + 1):
+        recomputed[number] = condition_item(number, condition, digits)
     return verify(facts.invoice, facts.plan, recomputed)
 
 
@@ -65,13 +86,27 @@ def _load(records: Records, invoice_id: str) -> _Facts:
     versions = {invoice.plan_version_id, *plan_versions_of(subscription, changes)}
     ids = {line.proof.meter_id for line in invoice.lines if line.proof is not None}
     meters = [meter for meter_id in ids if (meter := records.meters.by_id(meter_id)) is not None]
+    plans = records.plans.by_ids(versions)
     return _Facts(
+        records.organization_id,
         invoice,
         subscription,
         changes,
-        records.plans.by_ids(versions),
+        plans,
         {meter.id: meter for meter in meters},
+        recall_footing(
+            records, invoice, subscription, _course(invoice, subscription, changes), plans
+        ),
     )
+
+
+def _course(
+    invoice: Invoice, subscription: Subscription, changes: tuple[Change, ...]
+) -> Course | None:
+    """What was known of a subscription that is not plain when the bill was drawn up."""
+    if invoice.reckoning is None:
+        return None
+    return course_of(known_by(subscription, invoice.reckoning.changes), changes)
 
 
 def _charges(facts: _Facts) -> dict[int, Charge]:
@@ -79,35 +114,56 @@ def _charges(facts: _Facts) -> dict[int, Charge]:
     invoice = facts.invoice
     if invoice.reckoning is None:
         found_again = {
-            line.number: charge_of(line, facts.plan, facts.subscription) for line in invoice.lines
+            line.number: charge_of(line, facts.plan, facts.subscription)
+            for line in invoice.lines
+            if line.kind is LineKind.PRICE
         }
         return {number: charge for number, charge in found_again.items() if charge is not None}
-    known = known_by(facts.subscription, invoice.reckoning.changes)
     ended = invoice.period if invoice.occasion is Occasion.PERIOD else None
-    course = course_of(known, facts.changes)
+    course = _course(invoice, facts.subscription, facts.changes)
+    assert course is not None, "what is reckoned has a course"
     owed = charges_reckoned(course, facts.plans, invoice.reckoning, ended)
     return dict(enumerate(owed, start=1))
 
 
-def _rate(
-    wiring: Wiring, organization_id: str, facts: _Facts, charge: Charge, number: int
-) -> RatedCharge | None:
-    """The charge rated anew; None where the meter that its line was counted by is not there."""
-    invoice = facts.invoice
-    if charge.price.meter is None:
-        return rate_fee(charge)
-    proof = next((line.proof for line in invoice.lines if line.number == number), None)
+def _meter(facts: _Facts, charge: Charge, number: int) -> Meter | None:
+    """The meter that a charge's line was counted by; None where it is not there."""
+    lines = facts.invoice.lines
+    proof = next((line.proof for line in lines if line.number == number), None)
     meter = facts.meters.get(proof.meter_id) if proof is not None else None
-    if meter is None or meter.key != charge.price.meter:
-        return None
-    wanted = wanted_by(charge.price, meter, invoice.billed_to, charge.service_period)
+    return meter if meter is not None and meter.key == charge.price.meter else None
+
+
+def _rate(
+    wiring: Wiring, facts: _Facts, charge: Charge, number: int, allowance_left: Decimal | None
+) -> RatedCharge:
+    """The charge rated anew."""
+    invoice = facts.invoice
+    meter = _meter(facts, charge, number)
+    if meter is None:
+        return rate_fee(charge)
+    who = invoice.used_by
+    pool = _pool(facts, number)
+    wanted = wanted_by(charge.price, meter, who, charge.service_period)
     query = UsageQuery(
         span=charge.service_period,
         as_of=invoice.as_of,
-        customers=(invoice.billed_to.key,),
+        customers=(who.key,) if pool is None else pool,
         window=wanted.split.window,
         timezone=wanted.split.timezone or "UTC",
         group_by=wanted.split.groups,
     )
-    usage = wiring.usage.measure(organization_id, meter, query)
-    return rate_metered(charge, meter, invoice.billed_to, usage, invoice.as_of)
+    usage = wiring.usage.measure(facts.organization_id, meter, query)
+    if pool is not None:
+        usage = pooled(usage, who.key)
+    as_of = invoice.as_of
+    return rate_metered(
+        charge, meter, who, usage, as_of, allowance_left=allowance_left, pool=pool
+    )
+
+
+def _pool(facts: _Facts, number: int) -> tuple[str, ...] | None:
+    """Whose usage a line was counted from, where that is not the customer's own alone."""
+    lines = facts.invoice.lines
+    proof = next((line.proof for line in lines if line.number == number), None)
+    return None if proof is None else proof.pool

@@ -20,9 +20,9 @@ class SharedAllowance(
 ):
     """`units` included in each billing period, for the usage of all `prices` together.
 
-    They are units that are priced, after a price's conversion, and are used up in the order of
-    `prices`. What is left is good for `keeps_periods` more periods; no more than `keeps_at_most` is
-    carried in all.
+    They are units that are priced, after a price's conversion, and are used up in the order of the
+    plan's prices. What is left is good for `keeps_periods` more periods; no more than
+    `keeps_at_most` is carried in all.
     """
 
     key: str

@@ -8,6 +8,7 @@ from datetime import datetime
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.invoicing.charges import RatedCharge
+from tallybook.domain.invoicing.conditions import ConditionLine
 from tallybook.domain.invoicing.invoice import (
     BilledTo,
     Invoice,
@@ -19,12 +20,14 @@ from tallybook.domain.invoicing.invoice import (
 from tallybook.domain.kernel.identifiers import derived_id
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import minor_digits, to_units
-from tallybook.domain.subscriptions.cycle import End, Open, Renew
+from tallybook.domain.subscriptions.cycle import AtOnce, End, Open, Renew
 from tallybook.domain.subscriptions.subscription import Subscription
 
 
 def occasion_of(subscription: Subscription, decision: Open | Renew | End) -> tuple[Occasion, Span]:
     """Why an invoice is drawn up at this boundary, and for which billing period."""
+    if isinstance(decision, AtOnce):
+        return Occasion.CHANGE, decision.period
     if isinstance(decision, Open):
         return Occasion.OPENING, decision.period
     return Occasion.PERIOD, subscription.period
@@ -52,30 +55,37 @@ def assemble_invoice(
     organization_id: str,
     subscription: Subscription,
     customer: Customer,
+    payer: Customer | None = None,
     plan: PlanVersion,
     decision: Open | Renew | End,
     charges: Sequence[RatedCharge],
     as_of: int,
     created_at: datetime,
     reckoning: Reckoning | None = None,
+    conditions: Sequence[ConditionLine] = (),
 ) -> Invoice | None:
     """The draft for what is owed at a boundary; None where nothing is charged for.
 
-    Each line is rounded once; the total is the sum of the lines as printed.
+    `payer` is billed, where that is not the customer whose subscription it is.
+    Each line is rounded once; the total is the sum of the lines as printed. Those of `conditions`
+    come last.
     """
-    if not charges:
+    if not charges and not conditions:
         return None
     occasion, period = occasion_of(subscription, decision)
     digits = minor_digits(plan.currency)
     lines = tuple(
         line_item(number, charge, digits) for number, charge in enumerate(charges, start=1)
     )
+    if conditions:
+        numbered = enumerate(conditions, start=len(lines) + 1)
+        lines += tuple(condition_item(number, each, digits) for number, each in numbered)
     return Invoice(
         id=invoice_id(organization_id, subscription.id, occasion, period, reckoning),
         number=None,
         status=InvoiceStatus.DRAFT,
         occasion=occasion,
-        billed_to=billed_to(customer),
+        billed_to=billed_to(payer or customer),
         subscription_id=subscription.id,
         plan_version_id=plan.id,
         period=period,
@@ -85,6 +95,7 @@ def assemble_invoice(
         as_of=as_of,
         created_at=created_at,
         reckoning=reckoning,
+        subscriber=None if payer is None else billed_to(customer),
     )
 
 
@@ -113,4 +124,21 @@ def line_item(number: int, charged: RatedCharge, digits: int) -> LineItem:
         amount_minor=to_units(rated.amount, digits),
         working=rated.working,
         proof=charged.proof,
+    )
+
+
+def condition_item(number: int, condition: ConditionLine, digits: int) -> LineItem:
+    """The printed row of a condition."""
+    rated = condition.rated
+    return LineItem(
+        number=number,
+        price_key=condition.key,
+        name=condition.name,
+        service_period=condition.service_period,
+        quantity=rated.quantity,
+        unit=condition.unit,
+        exact_amount=rated.amount,
+        amount_minor=to_units(rated.amount, digits),
+        working=rated.working,
+        kind=condition.kind,
     )

@@ -117,24 +117,34 @@ def _whole_fee(price: Price, quantity: Decimal) -> RatedLine:
 
 
 def rate_metered(
-    charge: Charge, meter: Meter, customer: Customer | BilledTo, usage: Iterable[Usage], as_of: int
+    charge: Charge,
+    meter: Meter,
+    customer: Customer | BilledTo,
+    usage: Iterable[Usage],
+    as_of: int,
+    *,
+    allowance_left: Decimal | None = None,
+    pool: tuple[str, ...] | None = None,
 ) -> RatedCharge:
     """The usage of a charge's service period at its price.
 
     `usage` is the meter's for this customer and period up to `as_of`, split as `groups(price)`
     says; what the price does not match is left out. Where nothing was used the quantity is zero,
-    and the line says so.
+    and the line says so. `allowance_left` is what is left of an allowance that the price shares.
+    `pool` are those whose usage it is, where that is not the customer's own alone.
     """
     price = charge.price
     rows = [row for row in usage if all(row.dimensions[k] == v for k, v in price.match.items())]
     around = Circumstances(timezone=customer.timezone, period=charge.service_period)
-    rated = rate_usage(price, [_portion(price, row) for row in rows], around)
+    portions = [_portion(price, row) for row in rows]
+    rated = rate_usage(price, portions, around, allowance_left=allowance_left)
     proof = UsageProof(
         meter_id=meter.id,
         customer_key=customer.key,
         span=charge.service_period,
         match=price.match,
         evidence=together((row.evidence for row in rows), as_of=as_of),
+        pool=pool,
     )
     return RatedCharge(charge=charge, rated=rated, unit=meter.unit, proof=proof)
 

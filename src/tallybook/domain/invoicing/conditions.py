@@ -17,8 +17,8 @@ from tallybook.domain.catalog.price import Price
 from tallybook.domain.catalog.spending import Commitment, Promise, SpendLimit
 from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Step, line, single
 from tallybook.domain.invoicing.coupon_lines import PricedLine, coupon_lines
+from tallybook.domain.invoicing.footing import Counted, EarlierLine, Footing, counted_over
 from tallybook.domain.invoicing.invoice import LineKind
-from tallybook.domain.invoicing.standing import Counted, EarlierLine, Standing, counted_over
 from tallybook.domain.kernel.decimals import exactly
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import from_units, round_decimal, to_units
@@ -45,13 +45,13 @@ class ConditionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def condition_lines(
-    priced: Sequence[PricedLine], standing: Standing, *, digits: int
+    priced: Sequence[PricedLine], footing: Footing, *, digits: int
 ) -> tuple[ConditionLine, ...]:
     """The lines of a bill's conditions, in order, after those of its prices."""
     with exactly():
-        book = _Book(standing, priced, digits)
-        if standing.ended is not None:
-            plan = standing.plan
+        book = _Book(footing, priced, digits)
+        if footing.ended is not None:
+            plan = footing.plan
             for commitment in plan.commitments:
                 book.add(_overage(book, commitment))
             for limit in plan.spend_limits:
@@ -61,19 +61,19 @@ def condition_lines(
             for commitment in plan.commitments:
                 book.add(_true_up(book, commitment))
         charges = (*priced, *book.added)
-        taken = coupon_lines(charges, standing, digits=digits)
-        return (*book.lines, *(_coupon(standing, *each) for each in taken))
+        taken = coupon_lines(charges, footing, digits=digits)
+        return (*book.lines, *(_coupon(footing, *each) for each in taken))
 
 
 class _Book:
     """The lines of a bill as conditions are added, with those printed before."""
 
-    def __init__(self, standing: Standing, priced: Sequence[PricedLine], digits: int) -> None:
-        self.standing = standing
+    def __init__(self, footing: Footing, priced: Sequence[PricedLine], digits: int) -> None:
+        self.footing = footing
         self.digits = digits
         self.lines: list[ConditionLine] = []
         self._counted = [
-            *standing.earlier,
+            *footing.earlier,
             *(
                 EarlierLine(each.price_key, LineKind.PRICE, each.service_starts, each.amount)
                 for each in priced
@@ -143,7 +143,7 @@ class _Book:
             kind=kind,
             key=condition.key,
             name=condition.name,
-            service_period=self.standing.service_period,
+            service_period=self.footing.service_period,
             rated=rated,
             of_prices=condition.prices,
         )
@@ -159,7 +159,7 @@ def _promised(book: _Book, commitment: Commitment, over: Counted) -> Decimal:
     """What a commitment promises for the time, in money."""
     amount = commitment.amount(over.number)
     if commitment.promise is Promise.QUANTITY:
-        price = _price(book.standing.plan.prices, commitment.prices[0])
+        price = _price(book.footing.plan.prices, commitment.prices[0])
         amount = worth_of(price.rule, amount, Promise.QUANTITY)
     return book.prorated(amount, over)
 
@@ -172,14 +172,16 @@ def _overage(book: _Book, commitment: Commitment) -> ConditionLine | None:
     """What use beyond the commitment costs on top of its price."""
     if commitment.overage_factor == 1:
         return None
-    over = counted_over(book.standing, commitment.per, prorates=commitment.prorates)
+    over = counted_over(book.footing, commitment.per, prorates=commitment.prorates)
+    if over is None:
+        return None
     promised = _promised(book, commitment, over)
     used = book.charged(over, commitment.prices, _ABOVE_TRUE_UP, commitment.key)
     owed = overage_of(used, promised, commitment.overage_factor)
     beyond = max(used - promised, ZERO)
     factor = commitment.overage_factor - 1
     terms = {"promised": promised, "charged": used, "factor": commitment.overage_factor}
-    steps = [Step("overage", beyond, factor, owed, terms)]
+    steps = [Step("beyond_commitment", beyond, factor, owed, terms)]
     before = book.before(over, commitment.key, LineKind.OVERAGE)
     return book.line(LineKind.OVERAGE, commitment, [*steps, *_less(before)])
 
@@ -188,7 +190,9 @@ def _maximum(book: _Book, limit: SpendLimit) -> ConditionLine | None:
     """What is given back because no more than the maximum is owed."""
     if limit.maximum is None:
         return None
-    over = counted_over(book.standing, limit.per, prorates=limit.prorates)
+    over = counted_over(book.footing, limit.per, prorates=limit.prorates)
+    if over is None:
+        return None
     most = book.prorated(limit.maximum, over)
     charged = book.charged(over, limit.prices, _ABOVE_MAXIMUM, limit.key)
     owed = max(charged - most, ZERO)
@@ -202,28 +206,36 @@ def _minimum(book: _Book, limit: SpendLimit) -> ConditionLine | None:
     """What is missing to the minimum, once its time is over."""
     if limit.minimum is None:
         return None
-    over = counted_over(book.standing, limit.per, prorates=limit.prorates)
-    if not over.is_over:
+    over = counted_over(book.footing, limit.per, prorates=limit.prorates)
+    if over is None or not over.is_over:
         return None
     least = book.prorated(limit.minimum, over)
     charged = book.charged(over, limit.prices, _ABOVE_MINIMUM, limit.key)
     terms = {"minimum": least, "charged": charged} | _parts(over)
     before = book.before(over, limit.key, LineKind.MINIMUM)
-    steps = [single("spend_minimum", max(least - charged, ZERO), terms), *_less(before)]
+    steps = [
+        single(_code("spend_minimum", over), max(least - charged, ZERO), terms),
+        *_less(before),
+    ]
     return book.line(LineKind.MINIMUM, limit, steps)
 
 
 def _true_up(book: _Book, commitment: Commitment) -> ConditionLine | None:
     """What is missing to the commitment, once its time is over."""
-    over = counted_over(book.standing, commitment.per, prorates=commitment.prorates)
-    if not commitment.has_true_up or not over.is_over:
+    over = counted_over(book.footing, commitment.per, prorates=commitment.prorates)
+    if not commitment.has_true_up or over is None or not over.is_over:
         return None
     promised = _promised(book, commitment, over)
     charged = book.charged(over, commitment.prices, _ABOVE_TRUE_UP, commitment.key)
     terms = {"promised": promised, "charged": charged} | _parts(over)
     before = book.before(over, commitment.key, LineKind.TRUE_UP)
-    steps = [single("true_up", max(promised - charged, ZERO), terms), *_less(before)]
+    steps = [single(_code("true_up", over), max(promised - charged, ZERO), terms), *_less(before)]
     return book.line(LineKind.TRUE_UP, commitment, steps)
+
+
+def _code(code: str, over: Counted) -> str:
+    """The kind of a step that says whether it is of a part of the time."""
+    return code if over.share.is_whole else f"{code}_part"
 
 
 def _parts(over: Counted) -> dict[str, Decimal]:
@@ -241,11 +253,11 @@ def _less(before: Decimal) -> list[Step]:
     return [single("billed_before", -before)] if before else []
 
 
-def _coupon(standing: Standing, key: str, name: str, rated: RatedLine) -> ConditionLine:
+def _coupon(footing: Footing, key: str, name: str, rated: RatedLine) -> ConditionLine:
     return ConditionLine(
         kind=LineKind.COUPON,
         key=key,
         name=name,
-        service_period=standing.service_period,
+        service_period=footing.service_period,
         rated=rated,
     )

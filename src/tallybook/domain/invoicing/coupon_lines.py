@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Step, line
-from tallybook.domain.invoicing.standing import HeldCoupon, Standing
+from tallybook.domain.invoicing.footing import Footing, HeldCoupon
 from tallybook.domain.kernel.money import allocate_units, from_units, to_units
 from tallybook.domain.rating.coupons import Discountable, apply_coupons
 
@@ -29,14 +29,14 @@ class PricedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def coupon_lines(
-    lines: Sequence[PricedLine], standing: Standing, *, digits: int
+    lines: Sequence[PricedLine], footing: Footing, *, digits: int
 ) -> Iterator[tuple[str, str, RatedLine]]:
     """For each coupon that takes something off: its redemption, its name, the line's working."""
-    held = _acting(standing)
+    held = _acting(footing)
     if not held:
         return
     left = _less_given_back(lines, digits)
-    plan = standing.plan
+    plan = footing.plan
     charges = [
         Discountable(str(place), left[place], plan.plan_key, each.meter, each.price_key)
         for place, each in enumerate(lines)
@@ -60,15 +60,15 @@ def coupon_lines(
             yield coupon.redemption_id, coupon.offer.name, line(ONE, *steps)
 
 
-def _acting(standing: Standing) -> Sequence[HeldCoupon]:
+def _acting(footing: Footing) -> Sequence[HeldCoupon]:
     """The coupons that act; an exclusive one, the first of them, acts alone."""
-    exclusive = [each for each in standing.coupons if each.offer.is_exclusive]
-    return exclusive[:1] or standing.coupons
+    exclusive = [each for each in footing.coupons if each.offer.is_exclusive]
+    return exclusive[:1] or footing.coupons
 
 
 def _step(held: HeldCoupon, part: str, taken: Decimal, base: Decimal) -> Step:
     """What one coupon takes off one line; `use` counts the bills that it took something off."""
-    terms = {"base_amount": base, "use": Decimal(held.used_periods + 1)}
+    terms = {"of": base, "use": Decimal(held.used_periods + 1)}
     code = "coupon_amount"
     if held.offer.rate_pct is not None:
         code = "coupon_percent"

@@ -10,7 +10,7 @@ import msgspec
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Timing
 from tallybook.domain.invoicing.charges import Charge
-from tallybook.domain.invoicing.invoice import Invoice, LineItem, Occasion
+from tallybook.domain.invoicing.invoice import Invoice, LineItem, LineKind, Occasion
 from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.rating.rated_line import Step
@@ -65,6 +65,7 @@ def compare_line(printed: LineItem, recomputed: LineItem) -> Iterator[Difference
 
 def _figures(printed: LineItem, recomputed: LineItem) -> Iterator[tuple[str, str, str]]:
     yield "price", printed.price_key, recomputed.price_key
+    yield "kind", printed.kind, recomputed.kind
     yield "service_period", _told(printed.service_period), _told(recomputed.service_period)
     yield "quantity", plain(printed.quantity), plain(recomputed.quantity)
     if printed.proof is not None and recomputed.proof is not None:
@@ -104,9 +105,11 @@ def verify(invoice: Invoice, plan: PlanVersion, recomputed: Mapping[int, LineIte
     it where the plan version has not its price or the meter is not there. Of a subscription that is
     not plain they are all the lines that are owed, and every one of them must be there.
     """
+    is_reckoned = invoice.reckoning is not None
     differences = [
         *chain.from_iterable(_check_line(line, recomputed) for line in invoice.lines),
-        *(_missing_lines(invoice, recomputed) if invoice.reckoning else _owed_once(invoice, plan)),
+        *(() if is_reckoned else _owed_once(invoice, plan)),
+        *_missing_lines(invoice, recomputed, is_reckoned=is_reckoned),
         *_check_total(invoice),
     ]
     counted = (line.proof.evidence.event_count for line in recomputed.values() if line.proof)
@@ -128,10 +131,13 @@ def _check_line(line: LineItem, recomputed: Mapping[int, LineItem]) -> Iterator[
         yield from compare_line(line, again)
 
 
-def _missing_lines(invoice: Invoice, recomputed: Mapping[int, LineItem]) -> Iterator[Difference]:
+def _missing_lines(
+    invoice: Invoice, recomputed: Mapping[int, LineItem], *, is_reckoned: bool
+) -> Iterator[Difference]:
+    """Lines that are owed and not printed: of conditions, and of prices that are reckoned."""
     printed = {line.number for line in invoice.lines}
     for number, line in recomputed.items():
-        if number not in printed:
+        if number not in printed and (is_reckoned or line.kind is not LineKind.PRICE):
             yield Difference(None, f"line for {line.price_key}", "missing", "owed")
 
 
@@ -142,12 +148,13 @@ def _owed_once(invoice: Invoice, plan: PlanVersion) -> Iterator[Difference]:
     usage and fees in arrears for it, fees in advance from its end on. Only a change ends a
     subscription, and none is plain afterwards.
     """
+    prices = [line for line in invoice.lines if line.kind is LineKind.PRICE]
     at_first = {Timing.IN_ADVANCE, Timing.ONCE}
     later = {Timing.IN_ADVANCE, Timing.IN_ARREARS}
     timings = at_first if invoice.occasion is Occasion.OPENING else later
     owed = [price for price in plan.prices if price.timing in timings]
     for price in owed:
-        lines = [line for line in invoice.lines if line.price_key == price.key]
+        lines = [line for line in prices if line.price_key == price.key]
         if not lines:
             yield Difference(None, f"line for {price.key}", "missing", "owed")
         for line in lines[1:]:
@@ -161,7 +168,7 @@ def _owed_once(invoice: Invoice, plan: PlanVersion) -> Iterator[Difference]:
             if not is_next and span != invoice.period:
                 yield Difference(line.number, "service_period", _told(span), _told(invoice.period))
     not_owed = {price.key for price in plan.prices} - {price.key for price in owed}
-    for line in invoice.lines:
+    for line in prices:
         if line.price_key in not_owed:
             yield Difference(line.number, f"line for {line.price_key}", "printed", "not owed")
 

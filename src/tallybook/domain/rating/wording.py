@@ -12,13 +12,16 @@ from typing import Any, get_args
 
 from tallybook.domain.catalog.price import AnyRule
 from tallybook.domain.catalog.working import Sentences, Step
+from tallybook.domain.rating.condition_wording import SENTENCES as CONDITIONS
 from tallybook.domain.rating.share_wording import SENTENCES as SHARES
 
 LANGUAGES = ("en", "sv", "de")
 
 _UNITS = {"en": ("unit", "units"), "sv": ("enhet", "enheter"), "de": ("Einheit", "Einheiten")}
 
-_AMOUNTS = frozenset({"unit_amount", "amount", "cap", "maximum", "minimum", "whole"})
+_AMOUNTS = frozenset(
+    {"unit_amount", "amount", "cap", "maximum", "minimum", "whole", "promised", "charged", "of"}
+)
 """The figures that are amounts of money; the others are numbers."""
 
 _ADJUSTMENTS: Sentences = {
@@ -126,7 +129,7 @@ def _models(union: Any) -> Iterator[Any]:
 
 def _gathered() -> Sentences:
     """The sentences of every model and of the adjustments. A code is told in one way only."""
-    gathered = {**_ADJUSTMENTS, **SHARES}
+    gathered = {**_ADJUSTMENTS, **SHARES, **CONDITIONS}
     for model in _models(AnyRule):
         for code, sentences in model.sentences.items():
             assert gathered.setdefault(code, sentences) == sentences, f"{code} is told in two ways"

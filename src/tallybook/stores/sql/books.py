@@ -13,6 +13,7 @@ from tallybook.domain.catalog.product import Family, Product
 from tallybook.stores.sql.coupons import SqlCoupons
 from tallybook.stores.sql.customers import SqlCustomers
 from tallybook.stores.sql.database import refusing_outages
+from tallybook.stores.sql.earlier_lines import SqlEarlierLines
 from tallybook.stores.sql.event_counts import EVENT_COUNTS  # noqa: F401 - a table of its own
 from tallybook.stores.sql.event_types import SqlEventTypes
 from tallybook.stores.sql.invoices import SqlInvoices
@@ -67,6 +68,10 @@ class SqlRecords:
     @cached_property
     def coupons(self) -> SqlCoupons:
         return SqlCoupons(self.connection, self.organization_id)
+
+    @cached_property
+    def earlier_lines(self) -> SqlEarlierLines:
+        return SqlEarlierLines(self.connection, self.organization_id)
 
     @cached_property
     def subscriptions(self) -> SqlSubscriptions:

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from tallybook.domain.catalog.coupon import CouponOffer, KeptCoupon, Redemption
+from tallybook.domain.invoicing.footing import CouponUse
 from tallybook.domain.invoicing.invoice import InvoiceStatus, LineKind
-from tallybook.domain.invoicing.standing import CouponUse
 from tallybook.domain.kernel.errors import Conflicting
 from tallybook.domain.rating.rated_line import Step
 from tallybook.stores.sql.database import Document, Instant, metadata
@@ -161,7 +161,7 @@ class SqlCoupons:
             return {}
         line, invoice = INVOICE_LINES.c, INVOICES.c
         query = (
-            sa.select(line.price_key, line.invoice_id, line.amount_minor, line.working)
+            sa.select(line.price_key, line.amount_minor, line.working, invoice.created_at)
             .join(
                 INVOICES,
                 sa.and_(
@@ -179,7 +179,7 @@ class SqlCoupons:
         for row in self._connection.execute(query):
             working: tuple[Step, ...] = row.working
             number = int(working[0].terms["use"])
-            found[row.price_key].append(CouponUse(row.invoice_id, number, -int(row.amount_minor)))
+            found[row.price_key].append(CouponUse(number, -int(row.amount_minor), row.created_at))
         return found
 
     def _select(self) -> sa.Select[Any]:

@@ -5,7 +5,7 @@ Rules: docs/semantics/conditions.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -15,10 +15,12 @@ from tallybook.domain.catalog.coupon import CouponOffer, KeptCoupon, Redemption
 from tallybook.domain.catalog.interval import Interval
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.spending import Per
-from tallybook.domain.invoicing.invoice import LineKind
+from tallybook.domain.invoicing.invoice import Invoice, InvoiceHeader, LineKind, Occasion
 from tallybook.domain.kernel.instants import Span
+from tallybook.domain.kernel.money import from_units, minor_digits
 from tallybook.domain.kernel.shares import NOTHING, WHOLE, Share
 from tallybook.domain.rating.allowances import Carried
+from tallybook.domain.rating.rated_line import Step
 from tallybook.domain.subscriptions.calendar import Cycle, last_boundary, period_containing
 from tallybook.domain.subscriptions.course import Course
 from tallybook.domain.subscriptions.cycle import End, Open, Renew
@@ -27,6 +29,9 @@ from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.domain.subscriptions.timeline import FOREVER
 
 _TICK = timedelta(microseconds=1)
+
+KEPT = "allowance_kept"
+"""The step that says what is carried into the next period: the next bill goes by it."""
 
 
 class EarlierLine(msgspec.Struct, frozen=True, gc=False):
@@ -42,12 +47,23 @@ class EarlierLine(msgspec.Struct, frozen=True, gc=False):
     carried: tuple[Carried, ...] = ()
 
 
-class CouponUse(msgspec.Struct, frozen=True):
-    """What one invoice took of a redemption: the `number`th to do so."""
+class EarlierWanted(msgspec.Struct, frozen=True):
+    """Whose earlier lines, of service from when on; only of bills before `before`, if it is given.
 
-    invoice_id: str
+    `before` is a bill's place: the start of its period, and its place among bills of that start.
+    """
+
+    subscription_id: str
+    since: datetime
+    before: tuple[datetime, int] | None = None
+
+
+class CouponUse(msgspec.Struct, frozen=True):
+    """What one invoice took of a redemption: the `number`th to do so, drawn up at `at`."""
+
     number: int
     amount_minor: int
+    at: datetime
 
 
 class HeldCoupon(msgspec.Struct, frozen=True):
@@ -59,7 +75,7 @@ class HeldCoupon(msgspec.Struct, frozen=True):
     used_periods: int
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class Footing(msgspec.Struct, frozen=True, kw_only=True):
     """All that the conditions of one bill go by.
 
     `plan` is the version whose conditions hold: the one in force when the period `ended`, which is
@@ -130,23 +146,27 @@ class Counted(msgspec.Struct, frozen=True):
     share: Share
 
 
-def counted_over(standing: Standing, per: Per, *, prorates: bool) -> Counted:
-    """The time that `standing.ended` belongs to."""
-    ended = standing.ended
+def counted_over(footing: Footing, per: Per, *, prorates: bool) -> Counted | None:
+    """The time that `footing.ended` belongs to; None where none of it is charged for.
+
+    What does not prorate is for all of its time as soon as any of that is charged for.
+    """
+    ended = footing.ended
     assert ended is not None, "conditions on spending are for a period that ended"
     if per is Per.TOTAL:
-        return Counted(Span(standing.starts_at, FOREVER), 0, standing.is_last, WHOLE)
-    cycle = standing.cycle
+        return Counted(Span(footing.starts_at, FOREVER), 0, footing.is_last, WHOLE)
+    cycle = footing.cycle
     if per is Per.YEAR:
         cycle = msgspec.structs.replace(cycle, interval=Interval.YEAR, count=1)
     whole = period_containing(cycle, ended.starts)
-    number = last_boundary(cycle, ended.starts) - last_boundary(cycle, standing.starts_at)
-    is_over = standing.is_last or ended.ends >= whole.ends or per is Per.PERIOD
-    upto = ended.ends if standing.is_last or per is Per.PERIOD else whole.ends
-    span = Span(max(whole.starts, min(standing.starts_at, ended.starts)), whole.ends)
-    if not prorates:
-        return Counted(span, number, is_over, WHOLE)
-    return Counted(span, number, is_over, _share(cycle, standing.charged, Span(span.starts, upto)))
+    number = last_boundary(cycle, ended.starts) - last_boundary(cycle, footing.starts_at)
+    is_over = footing.is_last or ended.ends >= whole.ends or per is Per.PERIOD
+    upto = ended.ends if footing.is_last or per is Per.PERIOD else whole.ends
+    span = Span(max(whole.starts, min(footing.starts_at, ended.starts)), whole.ends)
+    share = _share(cycle, footing.charged, Span(span.starts, upto))
+    if not share.numerator:
+        return None
+    return Counted(span, number, is_over, share if prorates else WHOLE)
 
 
 def _share(cycle: Cycle, charged: Iterable[Span], within: Span) -> Share:
@@ -171,10 +191,43 @@ def _added(one: Share, other: Share) -> Share:
     return Share(parts, one.denominator * other.denominator)
 
 
+def place_of(invoice: InvoiceHeader) -> tuple[datetime, int]:
+    """A bill's place among those of its subscription."""
+    if invoice.occasion is Occasion.OPENING:
+        return invoice.period.starts, 0
+    changes = invoice.reckoning.changes if invoice.reckoning is not None else 0
+    return invoice.period.starts, 1 + changes
+
+
+def earlier_lines_of(invoice: Invoice) -> list[EarlierLine]:
+    """The lines of a bill as those after it count them."""
+    digits = minor_digits(invoice.currency)
+    return [
+        EarlierLine(
+            line.price_key,
+            line.kind,
+            line.service_period.starts,
+            from_units(line.amount_minor, digits),
+            kept_by(line.working) if line.kind is LineKind.ALLOWANCE else (),
+        )
+        for line in invoice.lines
+        if line.kind is not LineKind.COUPON
+    ]
+
+
+def kept_by(working: Iterable[Step]) -> tuple[Carried, ...]:
+    """What a line of an allowance says is carried into the next period."""
+    return tuple(
+        Carried(step.quantity, int(step.terms["periods_left"]))
+        for step in working
+        if step.code == KEPT
+    )
+
+
 def held_coupons(
     redemptions: Iterable[Redemption],
-    coupons: dict[str, KeptCoupon],
-    uses: dict[str, list[CouponUse]],
+    coupons: Mapping[str, KeptCoupon],
+    uses: Mapping[str, Sequence[CouponUse]],
     *,
     digits: int,
 ) -> tuple[HeldCoupon, ...]:
@@ -183,7 +236,7 @@ def held_coupons(
     for redemption in redemptions:
         offer = coupons[redemption.coupon_id].offer
         taken = uses.get(redemption.id, [])
-        used = Decimal(sum(use.amount_minor for use in taken)).scaleb(-digits)
+        used = from_units(sum(use.amount_minor for use in taken), digits)
         if not offer.is_spent(used=used, used_periods=len(taken)):
             held.append(HeldCoupon(redemption.id, offer, used, len(taken)))
     return tuple(held)

@@ -1,0 +1,54 @@
+"""All that a bill says: its prices, rated in order, then the conditions that act on the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+
+from tallybook.domain.invoicing.charges import Charge, RatedCharge
+from tallybook.domain.invoicing.conditions import ConditionLine, condition_lines
+from tallybook.domain.invoicing.coupon_lines import PricedLine
+from tallybook.domain.invoicing.footing import Footing
+from tallybook.domain.invoicing.shared_units import SharedUnits
+from tallybook.domain.kernel.money import from_units, to_units
+
+Rate = Callable[[int, Decimal | None], RatedCharge]
+"""Rates the charge at that place, by what is left of an allowance that its price shares."""
+
+
+def rate_bill(
+    charges: Sequence[Charge], rate: Rate, footing: Footing, *, digits: int
+) -> tuple[list[RatedCharge], tuple[ConditionLine, ...]]:
+    """The rated charges of a bill that conditions act on, and the lines of these conditions."""
+    shares = is_charged(footing) and bool(footing.plan.shared_allowances)
+    units = SharedUnits(footing) if shares else None
+    rated = []
+    for place, charge in enumerate(charges):
+        one = rate(place, None if units is None else units.left_for(charge.price.key))
+        if units is not None:
+            units.take(one)
+        rated.append(one)
+    lines = () if units is None else tuple(units.lines())
+    return rated, lines + condition_lines(priced_lines(rated, digits), footing, digits=digits)
+
+
+def is_charged(footing: Footing) -> bool:
+    """Whether any of the period that ended is charged for: no trial, no pause, all of it."""
+    ended = footing.ended
+    return ended is not None and any(
+        span.starts < ended.ends and ended.starts < span.ends for span in footing.charged
+    )
+
+
+def priced_lines(rated: Iterable[RatedCharge], digits: int) -> list[PricedLine]:
+    """Rated charges as they will be printed."""
+    return [
+        PricedLine(
+            price_key=each.charge.price.key,
+            name=each.charge.price.name,
+            service_starts=each.charge.service_period.starts,
+            amount=from_units(to_units(each.rated.amount, digits), digits),
+            meter=each.charge.price.meter or "",
+        )
+        for each in rated
+    ]

@@ -1,0 +1,214 @@
+"""Load what the conditions of bills go by, by a query a kind for many subscriptions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from tallybook.domain.catalog.coupon import KeptCoupon, Redemption
+from tallybook.domain.catalog.interval import Interval
+from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.catalog.spending import Per
+from tallybook.domain.invoicing.assemble import occasion_of
+from tallybook.domain.invoicing.footing import (
+    CouponUse,
+    EarlierLine,
+    EarlierWanted,
+    Footing,
+    HeldCoupon,
+    earlier_lines_of,
+    held_at,
+    held_coupons,
+    place_of,
+)
+from tallybook.domain.invoicing.invoice import Invoice, LineKind, Occasion
+from tallybook.domain.invoicing.reckoned import plan_versions_of
+from tallybook.domain.kernel.money import minor_digits
+from tallybook.domain.subscriptions.calendar import period_containing
+from tallybook.domain.subscriptions.course import Course, course_of
+from tallybook.domain.subscriptions.cycle import End, Open
+from tallybook.domain.subscriptions.subscription import Subscription
+from tallybook.services.draw_up_invoices import Boundary, Contracts
+from tallybook.services.ports import Records
+
+
+class Footings:
+    """What the conditions of some subscriptions' bills go by, kept up as bills are drawn up."""
+
+    def __init__(self, contracts: Contracts) -> None:
+        self._contracts = contracts
+        self._earlier: dict[str, list[EarlierLine]] = {}
+        self._redemptions: dict[str, list[Redemption]] = {}
+        self._coupons: Mapping[str, KeptCoupon] = {}
+        self._uses: dict[str, list[CouponUse]] = defaultdict(list)
+
+    def load(self, records: Records, subscriptions: Sequence[Subscription]) -> None:
+        """Read the lines printed before for those whose plans have conditions."""
+        found = list(_with_conditions(self._contracts, subscriptions))
+        if not found:
+            return
+        wanted = [
+            EarlierWanted(each.id, _since(each, plans, each.period.starts)) for each, plans in found
+        ]
+        lines = records.earlier_lines.of(wanted)
+        self._earlier = {each.id: list(lines.get(each.id, ())) for each, _ in found}
+
+    def load_coupons(self, records: Records, *, at: datetime, locked: bool) -> None:
+        """Read what the customers have redeemed before `at`, and hold it if `locked`."""
+        customers = self._contracts.customers
+        redeemed = records.coupons.of_customers(customers, locked=locked)
+        acting = [
+            each
+            for each in redeemed
+            if each.redeemed_at <= at and (each.ended_at is None or at < each.ended_at)
+        ]
+        if not acting:
+            return
+        self._coupons = records.coupons.by_ids({each.coupon_id for each in acting})
+        self._uses.update(records.coupons.uses([each.id for each in acting]))
+        for each in acting:
+            self._redemptions.setdefault(each.customer_id, []).append(each)
+
+    def of(self, boundary: Boundary) -> Footing | None:
+        """What the conditions of this bill go by; None where nothing acts on it."""
+        subscription = boundary.subscription
+        redeemed = self._redemptions.get(subscription.customer_id, ())
+        if subscription.id not in self._earlier and not redeemed:
+            return None
+        course = None
+        if boundary.reckoning is not None:
+            changes = self._contracts.changes.get(subscription.id, ())
+            course = course_of(subscription, changes)
+        held = held_at(subscription, course, boundary.decision)
+        plan = self._contracts.plans[held.plan_version_id]
+        _, period = occasion_of(subscription, boundary.decision)
+        return Footing(
+            plan=plan,
+            cycle=held.cycle,
+            starts_at=subscription.starts_at,
+            ended=None if isinstance(boundary.decision, Open) else subscription.period,
+            service_period=period,
+            is_last=isinstance(boundary.decision, End),
+            charged=held.charged,
+            earlier=self._earlier.get(subscription.id, ()),
+            coupons=held_coupons(
+                (each for each in redeemed if each.subscription_id in {None, subscription.id}),
+                self._coupons,
+                self._uses,
+                digits=minor_digits(plan.currency),
+            ),
+        )
+
+    def note(self, invoice: Invoice) -> None:
+        """Count a bill that was drawn up for those that follow it."""
+        if invoice.subscription_id in self._earlier:
+            self._earlier[invoice.subscription_id] += earlier_lines_of(invoice)
+        for line in invoice.lines:
+            if line.kind is LineKind.COUPON:
+                number = int(line.working[0].terms["use"])
+                self._uses[line.price_key].append(
+                    CouponUse(number, -line.amount_minor, invoice.created_at)
+                )
+
+
+def load_footings(
+    records: Records,
+    contracts: Contracts,
+    subscriptions: Sequence[Subscription],
+    *,
+    at: datetime,
+    locked: bool = False,
+) -> Footings:
+    """What the conditions of these subscriptions' next bills go by, drawn up at `at`.
+
+    `locked` holds the coupons of their customers until the transaction ends, so that of two runs
+    side by side each counts what the other took.
+    """
+    footings = Footings(contracts)
+    footings.load(records, subscriptions)
+    footings.load_coupons(records, at=at, locked=locked)
+    return footings
+
+
+def _with_conditions(
+    contracts: Contracts, subscriptions: Iterable[Subscription]
+) -> Iterator[tuple[Subscription, list[PlanVersion]]]:
+    conditional = {name for name, plan in contracts.plans.items() if plan.has_conditions}
+    if not conditional:
+        return
+    for each in subscriptions:
+        versions = plan_versions_of(each, contracts.changes.get(each.id, ()))
+        if not conditional.isdisjoint(versions):
+            yield each, [contracts.plans[name] for name in versions if name in contracts.plans]
+
+
+def _since(subscription: Subscription, plans: Iterable[PlanVersion], starts: datetime) -> datetime:
+    """From when on earlier lines count for the period that starts then, and for later ones."""
+    pers = {per for plan in plans for per in plan.counted_per}
+    if Per.TOTAL in pers or (Per.YEAR in pers and not subscription.is_plain):
+        return subscription.starts_at
+    if Per.YEAR not in pers:
+        return starts
+    yearly = msgspec.structs.replace(subscription.cycle, interval=Interval.YEAR, count=1)
+    return period_containing(yearly, starts).starts
+
+
+def recall_footing(
+    records: Records,
+    invoice: Invoice,
+    subscription: Subscription,
+    course: Course | None,
+    plans: Mapping[str, PlanVersion],
+) -> Footing:
+    """What the conditions of a bill went by when it was drawn up, looked up anew.
+
+    `course` is what was known then of a subscription that is not plain.
+    """
+    is_opening = invoice.occasion is not Occasion.PERIOD
+    ended = None if is_opening else invoice.period
+    held = held_at(subscription, course, ended or Open(period=invoice.period))
+    plan = plans[held.plan_version_id]
+    since = _since(subscription, plans.values(), invoice.period.starts)
+    wanted = EarlierWanted(subscription.id, since, before=place_of(invoice))
+    earlier = records.earlier_lines.of([wanted]) if plan.has_conditions else {}
+    reckoning = invoice.reckoning
+    return Footing(
+        plan=plan,
+        cycle=held.cycle,
+        starts_at=subscription.starts_at,
+        ended=ended,
+        service_period=invoice.period,
+        is_last=ended is not None and reckoning is not None and reckoning.begun is None,
+        charged=held.charged,
+        earlier=earlier.get(subscription.id, ()),
+        coupons=_recalled_coupons(records, invoice, subscription),
+    )
+
+
+def _recalled_coupons(
+    records: Records, invoice: Invoice, subscription: Subscription
+) -> tuple[HeldCoupon, ...]:
+    """The coupons that a bill was drawn up with, each as it was before this bill."""
+    at = invoice.created_at
+    own = {
+        line.price_key: int(line.working[0].terms["use"])
+        for line in invoice.lines
+        if line.kind is LineKind.COUPON
+    }
+    redeemed = [
+        each
+        for each in records.coupons.of_customers([subscription.customer_id])
+        if each.subscription_id in {None, subscription.id}
+        and (each.redeemed_at < at or each.id in own)
+        and (each.ended_at is None or at < each.ended_at)
+    ]
+    uses = records.coupons.uses([each.id for each in redeemed])
+    before = {
+        name: [use for use in taken if (use.number < own[name] if name in own else use.at <= at)]
+        for name, taken in uses.items()
+    }
+    coupons = records.coupons.by_ids({each.coupon_id for each in redeemed})
+    return held_coupons(redeemed, coupons, before, digits=minor_digits(invoice.currency))

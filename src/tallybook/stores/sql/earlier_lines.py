@@ -1,0 +1,111 @@
+"""The lines printed before, as the conditions of the next bill count them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from tallybook.domain.invoicing.footing import EarlierLine, EarlierWanted, kept_by
+from tallybook.domain.invoicing.invoice import InvoiceStatus, LineKind, Occasion
+from tallybook.domain.kernel.money import from_units, minor_digits
+from tallybook.stores.sql.database import Instant
+from tallybook.stores.sql.invoices import INVOICE_LINES, INVOICES
+from tallybook.stores.sql.unnested import unnested
+
+_LINE, _ROW = INVOICE_LINES.c, INVOICES.c
+_COLUMNS = (
+    sa.Column("subscription_id", sa.Text),
+    sa.Column("since", Instant),
+    sa.Column("before_starts", Instant),
+    sa.Column("before_place", sa.Integer),
+)
+
+
+class SqlEarlierLines:
+    """Lines of the transaction's organization's bills, drafts too, but for void ones."""
+
+    def __init__(self, connection: sa.Connection, organization_id: str) -> None:
+        self._connection = connection
+        self._organization_id = organization_id
+
+    def of(self, wanted: Sequence[EarlierWanted]) -> Mapping[str, list[EarlierLine]]:
+        """By subscription id: those of service since the time asked for, without coupons.
+
+        Of allowances it is the last line, however long ago.
+        """
+        if not wanted:
+            return {}
+        found: dict[str, list[EarlierLine]] = defaultdict(list)
+        for row in self._rows(wanted):
+            found[row.subscription_id].append(
+                EarlierLine(
+                    row.price_key,
+                    LineKind(row.kind),
+                    row.service_starts,
+                    from_units(int(row.amount_minor), minor_digits(row.currency)),
+                    kept_by(row.working or ()),
+                )
+            )
+        return found
+
+    def _rows(self, wanted: Sequence[EarlierWanted]) -> Iterator[sa.Row[Any]]:
+        is_allowance = _LINE.kind == LineKind.ALLOWANCE.value
+        asked = unnested(_COLUMNS, [_row(each) for each in wanted])
+        bills = self._bills(asked)
+        counted = bills.where(
+            _LINE.kind.not_in([LineKind.ALLOWANCE.value, LineKind.COUPON.value]),
+            _LINE.service_starts >= asked.c.since,
+        )
+        yield from self._connection.execute(counted.add_columns(sa.null().label("working")))
+        last = (
+            bills.where(is_allowance)
+            .add_columns(_LINE.working)
+            .distinct(_ROW.subscription_id, _LINE.price_key)
+            .order_by(_ROW.subscription_id, _LINE.price_key, _LINE.service_starts.desc())
+        )
+        yield from self._connection.execute(last)
+
+    def _bills(self, asked: sa.TableValuedAlias) -> sa.Select[Any]:
+        of = asked.c
+        place = sa.case((_ROW.occasion == Occasion.OPENING.value, 0), else_=1 + _ROW.change_count)
+        is_before = sa.or_(
+            of.before_starts.is_(None),
+            sa.tuple_(_ROW.period_starts, place) < sa.tuple_(of.before_starts, of.before_place),
+        )
+        return (
+            sa.select(
+                _ROW.subscription_id,
+                _ROW.currency,
+                _LINE.price_key,
+                _LINE.kind,
+                _LINE.service_starts,
+                _LINE.amount_minor,
+            )
+            .select_from(asked)
+            .join(
+                INVOICES,
+                sa.and_(
+                    _ROW.organization_id == self._organization_id,
+                    _ROW.subscription_id == of.subscription_id,
+                    _ROW.status != InvoiceStatus.VOID.value,
+                    is_before,
+                ),
+            )
+            .join(
+                INVOICE_LINES,
+                sa.and_(_LINE.organization_id == _ROW.organization_id, _LINE.invoice_id == _ROW.id),
+            )
+        )
+
+
+def _row(wanted: EarlierWanted) -> dict[str, Any]:
+    starts, place = wanted.before or (None, None)
+    return {
+        "subscription_id": wanted.subscription_id,
+        "since": wanted.since,
+        "before_starts": starts,
+        "before_place": place,
+    }
