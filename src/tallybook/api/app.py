@@ -15,10 +15,12 @@ from tallybook.api.headers import add_security_headers
 from tallybook.api.openapi import describe
 from tallybook.api.problems import HANDLERS, invalid_body
 from tallybook.api.routes import (
+    backfills,
     billing,
     changes,
     clock,
     console,
+    corrections,
     customers,
     description,
     event_types,
@@ -50,6 +52,8 @@ ROUTERS = (
     console.router,
     keys.router,
     events.router,
+    corrections.router,
+    backfills.router,
     event_types.router,
     quarantine.router,
     quality.router,

@@ -35,7 +35,8 @@ zone; answers are in UTC. Lists answer `{"results": […], "next": cursor}`; ask
 A request that is refused answers a problem (RFC 9457) that names the field and the mend."""
 
 _ROOMS = (
-    *("Events", "Meters", "Usage", "Plans", "Price previews", "Customers", "Subscriptions"),
+    *("Events", "Corrections", "Meters", "Usage"),
+    *("Plans", "Price previews", "Customers", "Subscriptions"),
     *("Billing runs", "Test clock", "Invoices", "API keys", "Organizations", "Server"),
 )
 """The order in which people read of the rooms: as usage flows to the bill."""

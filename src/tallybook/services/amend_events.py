@@ -23,8 +23,6 @@ from tallybook.domain.kernel.errors import Conflicting, Invalid, Missing, Refusa
 from tallybook.services.correction_ports import Replacement
 from tallybook.services.ports import Wiring
 
-_decode = msgspec.json.Decoder(list[Amendment], float_hook=msgspec.Raw).decode
-
 
 class AmendVerdict(StrEnum):
     """What became of one amendment."""
@@ -55,31 +53,6 @@ class Amended:
     answers: list[AmendAnswer]
 
 
-def read_amendments(text: bytes) -> list[Amendment]:
-    """The amendments of a JSON list, numbers digit for digit; `Invalid` for anything else."""
-    try:
-        amendments = _decode(text)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise Invalid(
-            "malformed_amendments",
-            f"The amendments cannot be read: {error}.",
-            field="amendments",
-            mend='Send a list of {"source": …, "id": …} with the fields to change.',
-        ) from None
-    if not amendments:
-        raise Invalid(
-            "no_amendments", "The list is empty.", field="amendments", mend="Send at least one."
-        )
-    if len(amendments) > MOST_AMENDED:
-        raise TooLarge(
-            "too_many_amendments",
-            f"One request amends at most {MOST_AMENDED:,} events.",
-            field="amendments",
-            mend="Send several requests.",
-        )
-    return amendments
-
-
 def amend_events(
     wiring: Wiring,
     organization_id: str,
@@ -90,6 +63,7 @@ def amend_events(
 ) -> Amended:
     """Amend events. Those in order are one fact together; every other one is refused by itself."""
     why = checked_reason(reason)
+    _check_number(amendments)
     correction_id = wiring.new_id("cor")
     originals = wiring.corrections.found(
         organization_id, [(each.source, each.id) for each in amendments]
@@ -120,6 +94,20 @@ def amend_events(
         organization_id, drafted, list(replacements.values())
     )
     return Amended(recorded, answers)
+
+
+def _check_number(amendments: Sequence[Amendment]) -> None:
+    if not amendments:
+        raise Invalid(
+            "no_amendments", "The list is empty.", field="amendments", mend="Send at least one."
+        )
+    if len(amendments) > MOST_AMENDED:
+        raise TooLarge(
+            "too_many_amendments",
+            f"One request amends at most {MOST_AMENDED:,} events.",
+            field="amendments",
+            mend="Send several requests.",
+        )
 
 
 def _replacement(

@@ -99,7 +99,8 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True):
 class Amendment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an event should have been: each field given takes the place of the event's own.
 
-    `properties` replace all of them. `new_id` is the replacement's id; else it is derived.
+    `properties` replace all of them, each a JSON value with the very digits of its numbers.
+    `new_id` is the replacement's id; else it is derived.
     """
 
     id: str
@@ -109,7 +110,7 @@ class Amendment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     customer: str | None = None
     time: datetime | None = None
     actor: str | None = None
-    properties: dict[str, Any] | None = None
+    properties: dict[str, msgspec.Raw] | None = None
 
 
 def out_of_force(corrections: Iterable[Correction]) -> frozenset[str]:

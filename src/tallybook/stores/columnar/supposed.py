@@ -29,6 +29,6 @@ def supposed(rows: Rows, wanted: EventQuery, *, as_of: int, backfill_id: str) ->
     stage = bind.text(stage_of(organization_id, backfill_id))
     added = (
         f"SELECT {columns.format(whose, f'position + {reached}')} FROM staged_events "
-        f"WHERE organization_id = {stage} AND type = {type_}"
+        f"WHERE staged_events.organization_id = {stage} AND type = {type_}"
     )
     return f"({kept} UNION ALL {added}) AS events"
