@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from tallybook.domain.customers.customer import Customer
 from tallybook.domain.invoicing.billing_run import BillingRun, Stuck, stuck_at, totals_of
 from tallybook.domain.invoicing.invoice import Invoice
-from tallybook.domain.kernel.errors import Invalid, Refusal
+from tallybook.domain.kernel.errors import Conflicting, Invalid, Refusal
 from tallybook.domain.subscriptions.cycle import End, Open
 from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.services.draw_up_invoices import (
@@ -22,6 +23,7 @@ from tallybook.services.draw_up_invoices import (
 from tallybook.services.load_footings import Footings, load_footings
 from tallybook.services.measure_charges import UsageSheet, measure_charges
 from tallybook.services.ports import Records, Wiring
+from tallybook.services.watch_trials import watch_trials
 
 CHUNK = 2_000
 """Subscriptions closed in one transaction: what a run holds in memory, and what a crash undoes."""
@@ -48,8 +50,11 @@ def close_due_periods(
     finalizes: bool = False,
     chunk_size: int = CHUNK,
     progress: Progress | None = None,
+    customer: Customer | None = None,
 ) -> BillingRun:
     """Open what has begun and close what has ended by `until` (now, if not given).
+
+    That is of one customer, or of all that live on no clock of their own.
 
     Usage is counted up to one position for the whole run, by one query a meter and chunk. Each
     chunk is a transaction: a run that dies is completed by the next one, and of two runs side by
@@ -57,7 +62,8 @@ def close_due_periods(
     brought up period by period. `finalizes` numbers and freezes the invoices at once; otherwise
     they stay drafts.
     """
-    now = wiring.now_of(organization_id)
+    now = (customer and customer.clock_at) or wiring.now_of(organization_id)
+    customer_id = None if customer is None else customer.id
     terms = _Terms(
         organization_id=organization_id,
         until=_not_ahead(until, now),
@@ -65,11 +71,14 @@ def close_due_periods(
         created_at=now,
         finalizes=finalizes,
     )
+    watch_trials(wiring, organization_id, until=terms.until, customer_id=customer_id)
     run = BillingRun(until=terms.until, as_of=terms.as_of)
     after = ("", "")
     while True:
         with wiring.books.begin(organization_id) as records:
-            chunk = records.subscriptions.due(until=terms.until, after=after, limit=chunk_size)
+            chunk = records.subscriptions.due(
+                until=terms.until, after=after, limit=chunk_size, customer_id=customer_id
+            )
             if not chunk:
                 return run
             contracts = load_contracts(records, chunk)
@@ -78,6 +87,23 @@ def close_due_periods(
             after = contracts.customers[chunk[-1].customer_id].key, chunk[-1].id
         if progress is not None:
             progress(run)
+
+
+def close_subscription(
+    wiring: Wiring, records: Records, subscription: Subscription, *, now: datetime
+) -> None:
+    """Close what is due by `now` of one subscription, which the transaction holds locked."""
+    terms = _Terms(
+        organization_id=records.organization_id,
+        until=now,
+        as_of=wiring.event_log.position(),
+        created_at=now,
+        finalizes=False,
+    )
+    contracts = load_contracts(records, [subscription])
+    run = _close_chunk(wiring, records, terms, contracts, [subscription])
+    for stuck in run.stuck:
+        raise Conflicting(stuck.code, stuck.message, mend=stuck.mend)
 
 
 def _not_ahead(until: datetime | None, now: datetime) -> datetime:

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from tallybook.domain.catalog.plan import PlanVersion
-from tallybook.domain.customers.customer import Customer
+from tallybook.domain.customers.customer import Customer, Where
 from tallybook.domain.invoicing.assemble import assemble_invoice, occasion_of
 from tallybook.domain.invoicing.charges import (
     Charge,
@@ -32,7 +32,15 @@ from tallybook.domain.kernel.money import minor_digits
 from tallybook.domain.metering.meter import Meter
 from tallybook.domain.subscriptions.changes import Change
 from tallybook.domain.subscriptions.course import Course, after, course_of, decide_course
-from tallybook.domain.subscriptions.cycle import End, NotDue, Open, Renew, closed, decide_cycle
+from tallybook.domain.subscriptions.cycle import (
+    AtOnce,
+    End,
+    NotDue,
+    Open,
+    Renew,
+    closed,
+    decide_cycle,
+)
 from tallybook.domain.subscriptions.subscription import Status, Subscription
 from tallybook.services.measure_charges import UsageSheet, Wanted, wanted_by
 from tallybook.services.ports import Records
@@ -40,12 +48,25 @@ from tallybook.services.ports import Records
 
 @dataclass(frozen=True, slots=True)
 class Contracts:
-    """What some subscriptions refer to; `changes` of those that are not plain."""
+    """What some subscriptions refer to; `changes` of those that are not plain.
+
+    `pools` are, by customer key, those whose usage counts at a customer beside its own; `payers`
+    who is invoiced, where that is not the customer.
+    """
 
     plans: Mapping[str, PlanVersion]
     customers: Mapping[str, Customer]
     meters: Mapping[str, Meter]
     changes: Mapping[str, tuple[Change, ...]]
+    pools: Mapping[str, tuple[str, ...]]
+    payers: Mapping[str, Customer]
+
+    def pool_of(self, customer: Customer) -> tuple[str, ...] | None:
+        """Whose usage counts as this customer's; None where that is its own alone."""
+        if customer.parent is not None and customer.usage_at is Where.PARENT:
+            return ()
+        members = self.pools.get(customer.key)
+        return None if members is None else (customer.key, *members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +80,7 @@ class Boundary:
     charges: tuple[tuple[Charge, Wanted | None], ...]
     following: Subscription
     reckoning: Reckoning | None = None
+    payer: Customer | None = None
 
     @property
     def wanted(self) -> list[Wanted]:
@@ -85,7 +107,15 @@ def load_contracts(
     plans = records.plans.by_ids(versions)
     customers = records.customers.by_ids({each.customer_id for each in subscriptions})
     keys = {price.meter for plan in plans.values() for price in plan.prices if price.meter}
-    return Contracts(plans, customers, records.meters.by_keys(keys), changes)
+    passed_on = [each.key for each in customers.values() if each.invoiced_at is Where.PARENT]
+    return Contracts(
+        plans,
+        customers,
+        records.meters.by_keys(keys),
+        changes,
+        records.customers.pools(each.key for each in customers.values()),
+        records.customers.payers(passed_on) if passed_on else {},
+    )
 
 
 def find_boundary(
@@ -113,13 +143,16 @@ def find_boundary(
         customer,
         _with_usage(charges, customer, contracts),
         closed(subscription, decision),
+        payer=contracts.payers.get(customer.key),
     )
 
 
 def _boundary_of_course(course: Course, contracts: Contracts, until: datetime) -> Boundary | None:
     decision = decide_course(course, now=until)
-    if isinstance(decision, NotDue):
-        return None
+    return None if isinstance(decision, NotDue) else _at(course, decision, contracts)
+
+
+def _at(course: Course, decision: Open | Renew | End, contracts: Contracts) -> Boundary:
     subscription = course.subscription
     customer = contracts.customers[subscription.customer_id]
     occasion, period = occasion_of(subscription, decision)
@@ -134,7 +167,18 @@ def _boundary_of_course(course: Course, contracts: Contracts, until: datetime) -
         _with_usage(charges, customer, contracts),
         after(course, decision, billed_after(course, reckoning, ended)),
         reckoning,
+        contracts.payers.get(customer.key),
     )
+
+
+def boundary_at_once(subscription: Subscription, contracts: Contracts) -> Boundary | None:
+    """What changes make of the period that is open, where no bill knows of them yet."""
+    course = course_of(subscription, contracts.changes.get(subscription.id, ()))
+    is_billed = course.billed.changes == subscription.change_count
+    if subscription.status is not Status.ACTIVE or is_billed:
+        return None
+    decision = AtOnce(period=subscription.period)
+    return _at(course, decision, contracts)
 
 
 def _version_at(course: Course, decision: Open | Renew | End) -> str:
@@ -162,7 +206,7 @@ def _wanted(charge: Charge, customer: Customer, contracts: Contracts) -> Wanted 
             f"The price {price.key!r} charges for the meter {price.meter!r}, which is not there.",
             mend="Define the meter; its events are counted also if they came before it.",
         )
-    return wanted_by(price, meter, customer, charge.service_period)
+    return wanted_by(price, meter, customer, charge.service_period, contracts.pool_of(customer))
 
 
 def draw_up(
@@ -200,6 +244,7 @@ def draw_up(
         organization_id=organization_id,
         subscription=boundary.subscription,
         customer=boundary.customer,
+        payer=boundary.payer,
         plan=boundary.plan,
         decision=boundary.decision,
         charges=rated,

@@ -13,6 +13,7 @@ from tallybook.domain.invoicing.invoice import BilledTo
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
+from tallybook.domain.metering.pooling import check_pooled, pooled
 from tallybook.domain.metering.windows import checked_window, is_cuttable
 from tallybook.services.ports import Wiring
 
@@ -42,13 +43,30 @@ class Wanted:
     meter: Meter
     split: Split
     of: CustomerPeriod
+    pool: tuple[str, ...] | None = None
+
+    @property
+    def periods(self) -> Iterable[CustomerPeriod]:
+        """Whose usage is measured: the customer's own, or that of all in its pool."""
+        if self.pool is None:
+            return (self.of,)
+        return [CustomerPeriod(customer, self.of.span) for customer in self.pool]
 
 
-def wanted_by(price: Price, meter: Meter, customer: Customer | BilledTo, span: Span) -> Wanted:
+def wanted_by(
+    price: Price,
+    meter: Meter,
+    customer: Customer | BilledTo,
+    span: Span,
+    pool: tuple[str, ...] | None = None,
+) -> Wanted:
     """The usage of `meter` that `price` charges a customer for over `span`, split as it needs.
 
+    `pool` are the keys of those whose usage counts as the customer's, if that is not its own alone.
     Refused where it could not be measured: whoever asks for many then leaves out this one alone.
     """
+    if pool:
+        check_pooled(meter)
     need = price.need
     if need.each_event:
         raise Invalid(
@@ -65,7 +83,7 @@ def wanted_by(price: Price, meter: Meter, customer: Customer | BilledTo, span: S
         )
     timezone = (need.timezone or customer.timezone) if need.window is not None else ""
     split = Split(meter.id, groups(price), need.window, timezone)
-    return Wanted(meter, split, CustomerPeriod(customer.key, span))
+    return Wanted(meter, split, CustomerPeriod(customer.key, span), pool)
 
 
 class UsageSheet:
@@ -83,7 +101,11 @@ class UsageSheet:
 
     def of(self, wanted: Wanted) -> Sequence[Usage]:
         """The rows for it; none where nothing was used."""
-        return self._rows[wanted.split].get(wanted.of, ())
+        rows = self._rows[wanted.split]
+        if wanted.pool is None:
+            return rows.get(wanted.of, ())
+        found = (row for period in wanted.periods for row in rows.get(period, ()))
+        return pooled(found, wanted.of.customer)
 
 
 def measure_charges(
@@ -94,7 +116,8 @@ def measure_charges(
     meters: dict[str, Meter] = {}
     for one in wanted:
         meters[one.meter.id] = one.meter
-        periods[one.split][one.of] = None
+        for period in one.periods:
+            periods[one.split][period] = None
     sheet = UsageSheet()
     for split, of in periods.items():
         meter = meters[split.meter_id]

@@ -31,7 +31,6 @@ from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
 from tallybook.domain.subscriptions.changes import Change
 from tallybook.domain.subscriptions.subscription import Subscription
-from tallybook.services.correction_ports import CorrectionStore
 from tallybook.services.catalog_ports import (
     ExperimentRecords,
     NamedRecords,
@@ -62,6 +61,12 @@ class CustomerRecords(Protocol):
     def by_ids(self, ids: Iterable[str]) -> Mapping[str, Customer]: ...
     def family(self, keys: Iterable[str]) -> list[Customer]:
         """The descendants of these customers, at any depth, in key order, by one query."""
+
+    def pools(self, keys: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+        """Whose usage counts at each of these customers beside its own, by key; none, no key."""
+
+    def payers(self, keys: Iterable[str]) -> Mapping[str, Customer]:
+        """Who is invoiced for each of these customers, by key; for others than themselves."""
 
     def page(self, *, after: str, limit: int) -> list[Customer]:
         """Customers in key order, those after key `after`."""
@@ -128,14 +133,30 @@ class SubscriptionRecords(Protocol):
         """`locked` holds others off it until the transaction ends."""
 
     def by_ids(self, ids: Iterable[str]) -> Mapping[str, Subscription]: ...
-    def due(self, *, until: datetime, after: tuple[str, str], limit: int) -> list[Subscription]:
+    def locked(self, ids: Iterable[str]) -> Mapping[str, Subscription]:
+        """As `by_ids`, others held off them until the transaction ends."""
+
+    def due(
+        self,
+        *,
+        until: datetime,
+        after: tuple[str, str],
+        limit: int,
+        customer_id: str | None = None,
+    ) -> list[Subscription]:
         """Those to open or to close by `until`, in order of customer key and id, locked.
 
         `after` is the customer key and the id to go on from. Rows that another transaction is
-        closing are skipped, not waited for.
+        closing are skipped, not waited for. Here and below: those of one customer, or of all that
+        live on no clock of their own.
         """
 
-    def next_due_at(self, *, after: datetime) -> datetime | None:
+    def watched(
+        self, *, after: str, limit: int, customer_id: str | None = None
+    ) -> list[Subscription]:
+        """Those whose trial is watched, in order of id, those after id `after`, locked."""
+
+    def next_due_at(self, *, after: datetime, customer_id: str | None = None) -> datetime | None:
         """When, later than `after`, the next is to be opened or closed; None if none ever is."""
 
     def of_customer(self, customer_id: str) -> list[Subscription]: ...

@@ -65,7 +65,7 @@ def list_line_events(
     query = UsageQuery(
         span=line.proof.span,
         as_of=line.proof.evidence.as_of,
-        customers=(line.proof.customer_key,),
+        customers=line.proof.customers,
         match=line.proof.match,
     )
     events, next_ = wiring.usage.events_behind(

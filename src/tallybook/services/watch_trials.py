@@ -113,7 +113,7 @@ def _used_up(
         for each, limit in some:
             quantity = quantities.get((each.customer.key, each.span))
             if quantity is not None and quantity >= limit.quantity:
-                moment = _reached_at(wiring, records, meters[key], each, limit, as_of)
+                moment = _reached_at(wiring, records, meters[key], each, limit=limit, as_of=as_of)
                 yield each.course.subscription.id, moment
 
 
@@ -122,6 +122,7 @@ def _reached_at(
     records: Records,
     meter: Meter,
     watched: _Watched,
+    *,
     limit: UsageLimit,
     as_of: int,
 ) -> datetime:

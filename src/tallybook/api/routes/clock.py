@@ -10,6 +10,7 @@ from litestar.params import JSONBody
 
 from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.routes.billing import BillingRunAnswer, shown_run
+from tallybook.api.routes.customers import CustomerKey
 from tallybook.api.security import requires
 from tallybook.domain.customers.organization import Mode, Scope
 from tallybook.domain.kernel.instants import to_utc
@@ -38,6 +39,15 @@ class ClockAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class AdvanceAnswer(ClockAnswer, frozen=True, kw_only=True):
     """The clock, and what happened on the way: `stops` are the times at which something was due."""
 
+    stops: int
+    run: BillingRunAnswer
+
+
+class CustomerAdvanceAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One customer's clock, and what happened on the way."""
+
+    customer: str
+    at: datetime
     stops: int
     run: BillingRunAnswer
 
@@ -73,4 +83,37 @@ def post_clock(
     )
 
 
-router = Router(path="/", route_handlers=[read_clock, post_clock], tags=["Test clock"])
+@post(
+    "/v1/customers/{key:str}/test-clock",
+    guards=[requires(Scope.WRITE)],
+    status_code=200,
+    sync_to_thread=True,
+)
+def post_customer_clock(
+    wiring: Wired,
+    organization_id: OrganizationId,
+    key: CustomerKey,
+    data: JSONBody[ClockOrder],
+) -> CustomerAdvanceAnswer:
+    """Let time pass for one customer of a test organization, and for nobody else.
+
+    From the first time on it lives on that clock: what is due for it happens only when its own is
+    advanced, and its changes, invoices and status are dated by it.
+    """
+    at = to_utc(data.at, field="at")
+    passed = advance_clock(wiring, organization_id, at, finalizes=data.finalize, customer=key)
+    assert passed.customer is not None, "it was named"
+    assert passed.customer.clock_at is not None, "it was just set"
+    return CustomerAdvanceAnswer(
+        customer=passed.customer.key,
+        at=passed.customer.clock_at,
+        stops=passed.stops,
+        run=shown_run(passed.run),
+    )
+
+
+router = Router(
+    path="/",
+    route_handlers=[read_clock, post_clock, post_customer_clock],
+    tags=["Test clock"],
+)

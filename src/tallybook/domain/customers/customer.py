@@ -111,9 +111,7 @@ def refuse_another(kept: Customer, wanted: Customer) -> None:
     The same again is no conflict: whoever retries a creation meets what it created.
     """
     differs = [
-        field
-        for field in _SAID_AT_CREATION
-        if getattr(kept, field) != getattr(wanted, field)
+        field for field in _SAID_AT_CREATION if getattr(kept, field) != getattr(wanted, field)
     ]
     if differs:
         said = ", ".join(

@@ -34,18 +34,18 @@ class Organization(msgspec.Struct, frozen=True, kw_only=True):
     clock_at: datetime | None = None
 
 
-def check_advance(organization: Organization, at: datetime) -> None:
-    """Refuse a clock for what is live, and to turn a clock back."""
+def check_advance(organization: Organization, at: datetime, *, stands_at: datetime | None) -> None:
+    """Refuse a clock for what is live, and to turn one back that `stands_at` a time."""
     if organization.mode is not Mode.TEST:
         raise Forbidden(
             "live_organization",
             f"Organization {organization.key!r} is live: it goes by the time that it is.",
             mend="Make an organization with mode test for what is tried out.",
         )
-    if organization.clock_at is not None and at < organization.clock_at:
+    if stands_at is not None and at < stands_at:
         raise Conflicting(
             "clock_turned_back",
-            f"The clock stands at {organization.clock_at.isoformat()}, which is later.",
+            f"The clock stands at {stands_at.isoformat()}, which is later.",
             field="at",
             mend="Send a later time; what has happened stays.",
         )

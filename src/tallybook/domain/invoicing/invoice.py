@@ -25,10 +25,12 @@ class InvoiceStatus(StrEnum):
 
 
 class Occasion(StrEnum):
-    """Why an invoice was drawn up: a subscription began, or one of its periods was closed."""
+    """Why an invoice was drawn up: a subscription began, one of its periods was closed, or it was
+    changed and that was billed at once."""
 
     OPENING = "opening"
     PERIOD = "period"
+    CHANGE = "change"
 
 
 class LineKind(StrEnum):
@@ -48,13 +50,22 @@ class LineKind(StrEnum):
 
 
 class UsageProof(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Where a usage line's quantity came from, so that it can be counted again."""
+    """Where a usage line's quantity came from, so that it can be counted again.
+
+    `pool` are the customers whose usage was counted, where that is not the customer's own alone.
+    """
 
     meter_id: str
     customer_key: str
     span: Span
     match: dict[str, str] = {}
     evidence: Evidence
+    pool: tuple[str, ...] | None = None
+
+    @property
+    def customers(self) -> tuple[str, ...]:
+        """Whose usage was counted."""
+        return (self.customer_key,) if self.pool is None else self.pool
 
 
 class LineItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -104,6 +115,7 @@ class InvoiceHeader(msgspec.Struct, frozen=True, kw_only=True):
     For each subscription there is one invoice an occasion and `period`. `as_of` is the position in
     the event log up to which usage was counted. `reckoning` is that of a subscription which is not
     plain; its period may be closed again when it was changed meanwhile.
+    `subscriber` is whose subscription it is, where another customer is billed for it.
     """
 
     id: str
@@ -120,6 +132,12 @@ class InvoiceHeader(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     finalized_at: datetime | None = None
     reckoning: Reckoning | None = None
+    subscriber: BilledTo | None = None
+
+    @property
+    def used_by(self) -> BilledTo:
+        """Whose subscription, usage and local time the invoice is about."""
+        return self.subscriber or self.billed_to
 
 
 class Invoice(InvoiceHeader, frozen=True, kw_only=True):

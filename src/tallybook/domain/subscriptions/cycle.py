@@ -23,6 +23,10 @@ class Open(msgspec.Struct, frozen=True):
     period: Span
 
 
+class AtOnce(Open, frozen=True):
+    """Nothing begins or ends: changes of the period that is open are billed at once."""
+
+
 class End(msgspec.Struct, frozen=True):
     """The subscription is over; the period that ended was its last."""
 

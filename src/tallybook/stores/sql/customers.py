@@ -43,6 +43,7 @@ sa.Index(
     postgresql_where=CUSTOMERS.c.parent.is_not(None),
 )
 
+_ROW = CUSTOMERS.c
 _FIELDS = [CUSTOMERS.c[field] for field in Customer.__struct_fields__]
 
 
@@ -72,15 +73,13 @@ class SqlCustomers:
         """Write the customer of that id as it is now."""
         self._connection.execute(
             sa.update(CUSTOMERS)
-            .where(
-                CUSTOMERS.c.organization_id == self._organization_id, CUSTOMERS.c.id == customer.id
-            )
+            .where(_ROW.organization_id == self._organization_id, _ROW.id == customer.id)
             .values(msgspec.structs.asdict(customer))
         )
 
     def by_key(self, key: str, *, locked: bool = False) -> Customer | None:
         """The customer of that key; `locked` holds others off it until the transaction ends."""
-        query = self._select().where(CUSTOMERS.c.key == key)
+        query = self._select().where(_ROW.key == key)
         if locked:
             query = query.with_for_update()
         return next(self._customers(query), None)
@@ -88,37 +87,78 @@ class SqlCustomers:
     def by_ids(self, ids: Iterable[str]) -> Mapping[str, Customer]:
         """Those of `ids` that exist, by id."""
         wanted = sa.bindparam("ids", list(ids), type_=sa.ARRAY(sa.Text))
-        query = self._select().where(CUSTOMERS.c.id == sa.func.any(wanted))
+        query = self._select().where(_ROW.id == sa.func.any(wanted))
         return {customer.id: customer for customer in self._customers(query)}
 
     def family(self, keys: Iterable[str]) -> list[Customer]:
         """The descendants of these customers, at any depth, in key order, by one query."""
         top = sa.bindparam("keys", list(keys), type_=sa.ARRAY(sa.Text))
-        own = CUSTOMERS.c.organization_id == self._organization_id
+        own = _ROW.organization_id == self._organization_id
         found = (
-            sa.select(CUSTOMERS.c.key)
-            .where(own, CUSTOMERS.c.parent == sa.func.any(top))
+            sa.select(_ROW.key)
+            .where(own, _ROW.parent == sa.func.any(top))
             .cte("family", recursive=True)
         )
-        below = sa.select(CUSTOMERS.c.key).where(own, CUSTOMERS.c.parent == found.c.key)
+        below = sa.select(_ROW.key).where(own, _ROW.parent == found.c.key)
         found = found.union(below)
-        query = self._select().where(CUSTOMERS.c.key.in_(sa.select(found.c.key)))
-        return list(self._customers(query.order_by(CUSTOMERS.c.key)))
+        query = self._select().where(_ROW.key.in_(sa.select(found.c.key)))
+        return list(self._customers(query.order_by(_ROW.key)))
+
+    def pools(self, keys: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+        """Whose usage counts at each of these customers beside its own, by key; none, no key."""
+        own = _ROW.organization_id == self._organization_id
+        counts_above = _ROW.usage_at == Where.PARENT.value
+        top = sa.bindparam("keys", list(keys), type_=sa.ARRAY(sa.Text))
+        found = (
+            sa.select(_ROW.parent.label("top"), _ROW.key)
+            .where(own, counts_above, _ROW.parent == sa.func.any(top))
+            .cte("pool", recursive=True)
+        )
+        below = sa.select(found.c.top, _ROW.key).where(
+            own, counts_above, _ROW.parent == found.c.key
+        )
+        found = found.union(below)
+        members: dict[str, list[str]] = {}
+        for row in self._connection.execute(sa.select(found).order_by(found.c.key)):
+            members.setdefault(row.top, []).append(row.key)
+        return {key: tuple(below) for key, below in members.items()}
+
+    def payers(self, keys: Iterable[str]) -> Mapping[str, Customer]:
+        """Who is invoiced for each of these customers, by key; for others than themselves."""
+        own = _ROW.organization_id == self._organization_id
+        wanted = sa.bindparam("keys", list(keys), type_=sa.ARRAY(sa.Text))
+        is_passed_on = sa.and_(
+            own, _ROW.invoiced_at == Where.PARENT.value, _ROW.parent.is_not(None)
+        )
+        found = (
+            sa.select(_ROW.key, _ROW.parent.label("payer"))
+            .where(is_passed_on, _ROW.key == sa.func.any(wanted))
+            .cte("payer", recursive=True)
+        )
+        above = sa.select(found.c.key, _ROW.parent).where(is_passed_on, _ROW.key == found.c.payer)
+        found = found.union(above)
+        query = (
+            sa.select(found.c.key.label("of"), *_FIELDS)
+            .join(CUSTOMERS, sa.and_(own, _ROW.key == found.c.payer))
+            .where(sa.or_(_ROW.invoiced_at == Where.SELF.value, _ROW.parent.is_(None)))
+        )
+        return {row.of: _customer(row) for row in self._connection.execute(query)}
 
     def page(self, *, after: str, limit: int) -> list[Customer]:
         """Customers in key order, those after key `after`."""
-        query = self._select().where(CUSTOMERS.c.key > after).order_by(CUSTOMERS.c.key).limit(limit)
+        query = self._select().where(_ROW.key > after).order_by(_ROW.key).limit(limit)
         return list(self._customers(query))
 
     def _select(self) -> sa.Select[Any]:
-        return sa.select(*_FIELDS).where(CUSTOMERS.c.organization_id == self._organization_id)
+        return sa.select(*_FIELDS).where(_ROW.organization_id == self._organization_id)
 
     def _customers(self, query: sa.Select[Any]) -> Iterator[Customer]:
         for row in self._connection.execute(query):
-            yield Customer(
-                **{
-                    **row._mapping,
-                    "invoiced_at": Where(row.invoiced_at),
-                    "usage_at": Where(row.usage_at),
-                }
-            )
+            yield _customer(row)
+
+
+def _customer(row: sa.Row[Any]) -> Customer:
+    fields = {name: getattr(row, name) for name in Customer.__struct_fields__}
+    fields["invoiced_at"] = Where(fields["invoiced_at"])
+    fields["usage_at"] = Where(fields["usage_at"])
+    return Customer(**fields)

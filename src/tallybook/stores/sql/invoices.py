@@ -49,6 +49,7 @@ INVOICES = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("finalized_at", Instant),
     sa.Column("reckoning", Document(Reckoning | None)),
+    sa.Column("subscriber", Document(BilledTo | None)),
     sa.Column("change_count", sa.Integer, nullable=False, server_default="0"),
     sa.ForeignKeyConstraint(
         ["organization_id", "subscription_id"],
@@ -299,6 +300,7 @@ class SqlInvoices:
             "created_at": invoice.created_at,
             "finalized_at": invoice.finalized_at,
             "reckoning": invoice.reckoning,
+            "subscriber": invoice.subscriber,
             "change_count": invoice.reckoning.changes if invoice.reckoning else 0,
         }
 
@@ -355,8 +357,9 @@ def _line_row(line: LineItem) -> tuple[Any, ...]:
 
 
 def _ends_by(until: datetime) -> sa.ColumnElement[bool]:
-    """Whether the time of an invoice is over: of an opening one it is, once the period began."""
-    is_opening = _ROW.occasion == Occasion.OPENING.value
+    """Whether the time of an invoice is over: of an opening one it is, once the period began, and
+    of one for a change too."""
+    is_opening = _ROW.occasion != Occasion.PERIOD.value
     return sa.or_(_ROW.period_ends <= until, sa.and_(is_opening, _ROW.period_starts <= until))
 
 

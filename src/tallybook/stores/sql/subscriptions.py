@@ -207,6 +207,13 @@ class SqlSubscriptions:
         query = self._select().where(_ROW.id == sa.func.any(wanted))
         return {subscription.id: subscription for subscription in self._subscriptions(query)}
 
+    def locked(self, ids: Iterable[str]) -> Mapping[str, Subscription]:
+        """As `by_ids`, others held off them until the transaction ends."""
+        wanted = sa.bindparam("ids", list(ids), type_=sa.ARRAY(sa.Text))
+        query = self._select().where(_ROW.id == sa.func.any(wanted)).order_by(_ROW.id)
+        found = self._subscriptions(query.with_for_update())
+        return {subscription.id: subscription for subscription in found}
+
     def due(
         self,
         *,
