@@ -54,6 +54,7 @@ class Books:
         self.always: Behaviour | None = None
         self.max_events = 10_000
         self.rejects: set[str] = set()
+        self.holds: set[str] = set()
         self.poison = ""
         self.lock = threading.Lock()
 
@@ -64,7 +65,7 @@ class Books:
 
     def take(self, lines: list[bytes]) -> tuple[int, bytes]:
         """The status and body for a batch, deduplicated."""
-        counts = {"accepted": 0, "duplicate": 0, "conflict": 0, "rejected": 0}
+        counts = {"accepted": 0, "duplicate": 0, "conflict": 0, "rejected": 0, "quarantined": 0}
         results = []
         with self.lock:
             for index, line in enumerate(lines):
@@ -74,13 +75,15 @@ class Books:
                     told = {"index": index, "id": "", "verdict": verdict, "reason": f"is {verdict}"}
                     results.append(told)
         answer = {"counts": counts, "position": len(self.order), "results": results}
-        is_complete = not counts["conflict"] and not counts["rejected"]
+        is_complete = counts["accepted"] + counts["duplicate"] == len(lines)
         return (200 if is_complete else 207), json.dumps(answer).encode()
 
     def _judge(self, line: bytes) -> str:
         event = json.loads(line, parse_float=str)
         if event["type"] in self.rejects:
             return "rejected"
+        if event["type"] in self.holds:
+            return "quarantined"
         identity = (event["source"], event["id"])
         known = self.events.get(identity)
         if known is not None:

@@ -201,16 +201,19 @@ def test_verdicts_are_told_one_by_one() -> None:
     told: list[Problem] = []
     with serving() as server:
         server.books.rejects.add("bad")
+        server.books.holds.add("odd")
         with client_of(server, on_error=told.append) as client:
             client.track("t", "acme", id="same", n=1)
             client.track("bad", "acme", id="b1")
+            client.track("odd", "acme", id="o1")
             client.track("t", "acme", id="same", n=2)
             client.track("t", "acme", id="fine")
             assert client.flush(10)
             stats = client.stats()
-    assert (stats.accepted, stats.rejected, stats.conflicts) == (2, 1, 1)
+    assert (stats.accepted, stats.rejected, stats.conflicts, stats.quarantined) == (2, 1, 1, 1)
     assert [(p.kind, p.events[0]["id"], p.reason) for p in told] == [
         (Kind.REJECTED, "b1", "is rejected"),
+        (Kind.QUARANTINED, "o1", "is quarantined"),
         (Kind.CONFLICT, "same", "is conflict"),
     ]
 

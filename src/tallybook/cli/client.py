@@ -102,6 +102,10 @@ class Api:
         """The answer's body. Decimals and instants in `body` travel as strings."""
         return self._send("POST", path, body, query)
 
+    def put(self, path: str, body: Any) -> Any:
+        """The answer's body."""
+        return self._send("PUT", path, body, None)
+
     def patch(self, path: str, body: Any) -> Any:
         """The answer's body."""
         return self._send("PATCH", path, body, None)

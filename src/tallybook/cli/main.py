@@ -15,12 +15,15 @@ from tallybook.cli.commands import (
     clock,
     customer,
     demo,
+    event_type,
     events,
     ingest,
     invoice,
     key,
     meter,
     plan,
+    quality,
+    quarantine,
     subscription,
     usage,
 )
@@ -28,6 +31,8 @@ from tallybook.cli.session import Session
 
 _GROUPS = {
     "events": events.commands,
+    "event-type": event_type.commands,
+    "quarantine": quarantine.commands,
     "meter": meter.commands,
     "customer": customer.commands,
     "plan": plan.commands,
@@ -92,5 +97,6 @@ def compose(connect: Connect) -> typer.Typer:
     app.command(epilog=ingest.EPILOG)(ingest.ingest)
     app.command(epilog="Example: [cyan]tallybook apply catalog.toml --dry-run[/]")(apply.apply)
     app.command(epilog=usage.EPILOG)(usage.usage)
+    app.command(epilog=quality.EPILOG)(quality.quality)
     app.command("verify")(invoice.verify)
     return app

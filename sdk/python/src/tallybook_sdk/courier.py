@@ -15,6 +15,12 @@ from tallybook_sdk.transport import Answer, Away, Refused, TooLarge, Transport
 
 UNFORESEEN_SECONDS = 1.0
 
+_KINDS = {
+    "conflict": Kind.CONFLICT,
+    "rejected": Kind.REJECTED,
+    "quarantined": Kind.QUARANTINED,
+}
+
 
 class Courier:
     """Delivers the backlog. One thread at a time calls `run` or `drain`."""
@@ -154,13 +160,15 @@ class Courier:
             duplicates=counts.get("duplicate", 0),
             conflicts=counts.get("conflict", 0),
             rejected=counts.get("rejected", 0),
+            quarantined=counts.get("quarantined", 0),
         )
         for told in answer.results:
-            if told.verdict not in {"conflict", "rejected"}:
+            kind = _KINDS.get(told.verdict)
+            if kind is None:
                 continue
             line = lines[told.index]
-            self._keep_refused([line])
-            kind = Kind.CONFLICT if told.verdict == "conflict" else Kind.REJECTED
+            if kind is not Kind.QUARANTINED:  # that the server keeps itself
+                self._keep_refused([line])
             reason = told.reason or "the server does not say why"
             self._reporter.tell(Problem(kind, 1, reason, told.field, told.mend, lines=(line,)))
 

@@ -41,6 +41,8 @@ class Kind(StrEnum):
     """The server read the event and it breaks a rule."""
     CONFLICT = "conflict"
     """The server has another event of this source and id, and keeps that one."""
+    QUARANTINED = "quarantined"
+    """The server keeps the event, not counted until somebody mends it: it breaks a rule there."""
     REFUSED = "refused"
     """The server refused the request, for a reason that trying again does not mend."""
     LOST = "lost"
@@ -85,8 +87,8 @@ class Stats:
     """Where events are and what became of them since the client was made (or the process forked).
 
     Every event tracked is in exactly one of: `queued`, in flight, in the spool, `accepted`,
-    `duplicates`, `conflicts`, `rejected`, `refused`, `lost`. `dropped` and `unsendable` never got
-    so far. `recovered` were in the spool from an earlier run.
+    `duplicates`, `conflicts`, `rejected`, `quarantined`, `refused`, `lost`.
+    `dropped` and `unsendable` never got so far. `recovered` were in the spool from an earlier run.
     """
 
     tracked: int = 0
@@ -94,6 +96,7 @@ class Stats:
     duplicates: int = 0
     conflicts: int = 0
     rejected: int = 0
+    quarantined: int = 0
     refused: int = 0
     lost: int = 0
     dropped: int = 0

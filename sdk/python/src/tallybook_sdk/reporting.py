@@ -27,6 +27,7 @@ class Counts:
     duplicates: int = 0
     conflicts: int = 0
     rejected: int = 0
+    quarantined: int = 0
     refused: int = 0
     lost: int = 0
     dropped: int = 0

@@ -169,6 +169,7 @@ def show_report(report: Report) -> None:
         "duplicate": report.verdicts.get("duplicate", 0),
         "conflict": report.verdicts.get("conflict", 0),
         "rejected": report.verdicts.get("rejected", 0),
+        "quarantined": report.verdicts.get("quarantined", 0),
         "not readable": report.unreadable,
         "left out by --where": report.skipped,
         "sent before, resumed": report.resumed,
@@ -186,7 +187,8 @@ def show_report(report: Report) -> None:
         first = sorted(report.problems[:PROBLEMS_SHOWN], key=lambda problem: problem.row)
         is_archive = any(problem.file for problem in first)
         columns = (Column("file", "file"), *_PROBLEMS) if is_archive else _PROBLEMS
-        show(msgspec.to_builtins(first), columns, as_json=False)
+        # By way of JSON: an event read from NDJSON has the very digits of its numbers.
+        show(msgspec.json.decode(msgspec.json.encode(first)), columns, as_json=False)
 
 
 @contextmanager

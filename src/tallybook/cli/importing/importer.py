@@ -54,9 +54,8 @@ class Report(msgspec.Struct):
     @property
     def is_clean(self) -> bool:
         """Whether every row that was meant to count does."""
-        return not (
-            self.unreadable or self.verdicts.get("rejected") or self.verdicts.get("conflict")
-        )
+        left_out = ("rejected", "conflict", "quarantined")
+        return not (self.unreadable or any(self.verdicts.get(verdict) for verdict in left_out))
 
 
 @dataclass(slots=True)

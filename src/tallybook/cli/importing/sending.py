@@ -19,6 +19,7 @@ from tallybook.domain.kernel.errors import Refusal, TooLarge, Unavailable
 
 _PATIENCE_SECONDS = 120
 _LONGEST_PAUSE_SECONDS = 10
+_NOT_COUNTED = frozenset({"rejected", "conflict", "quarantined"})
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
@@ -54,7 +55,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """What became of a batch: a count per verdict, and the events rejected or in conflict."""
+    """What became of a batch: a count per verdict, and the events that do not count."""
 
     batch: Batch
     counts: dict[str, int]
@@ -158,6 +159,6 @@ def _answered(batch: Batch, answer: Any) -> Answered:
             batch.files[one["index"]] if batch.files else "",
         )
         for one in answer["results"]
-        if one["verdict"] in ("rejected", "conflict")
+        if one["verdict"] in _NOT_COUNTED
     )
     return Answered(batch, answer["counts"], problems)
