@@ -19,6 +19,7 @@ from tallybook.services.draw_up_invoices import draw_up, find_boundary, load_con
 from tallybook.services.find_customers import now_for
 from tallybook.services.find_plans import sold
 from tallybook.services.find_subscriptions import FullSubscription, in_full, subscription_of
+from tallybook.services.load_footings import load_footings
 from tallybook.services.measure_charges import measure_charges
 from tallybook.services.ports import Records, Wiring
 
@@ -155,12 +156,14 @@ def _next_invoice(wiring: Wiring, records: Records, course: Course) -> Invoice |
         if boundary is None:
             break
         as_of = wiring.event_log.position()
+        now = now_for(wiring, records, subscription.customer_id)
         invoice = draw_up(
             boundary,
             measure_charges(wiring, records.organization_id, boundary.wanted, as_of=as_of),
             organization_id=records.organization_id,
             as_of=as_of,
-            created_at=now_for(wiring, records, subscription.customer_id),
+            created_at=now,
+            footing=load_footings(records, contracts, [subscription], at=now).of(boundary),
         )
         if invoice is not None:
             return invoice

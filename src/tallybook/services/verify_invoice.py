@@ -157,9 +157,7 @@ def _rate(
     if pool is not None:
         usage = pooled(usage, who.key)
     as_of = invoice.as_of
-    return rate_metered(
-        charge, meter, who, usage, as_of, allowance_left=allowance_left, pool=pool
-    )
+    return rate_metered(charge, meter, who, usage, as_of, allowance_left=allowance_left, pool=pool)
 
 
 def _pool(facts: _Facts, number: int) -> tuple[str, ...] | None:

@@ -21,6 +21,7 @@ from tallybook.domain.invoicing.invoice import (
     InvoiceHeader,
     InvoiceStatus,
     LineItem,
+    LineKind,
     Occasion,
     UsageProof,
 )
@@ -69,9 +70,14 @@ class EvidenceAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LineAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One printed row. `amount` is `exact_amount` rounded once; a fee has no evidence."""
+    """One printed row. `amount` is `exact_amount` rounded once; a fee has no evidence.
+
+    `kind` tells the lines of prices from those of conditions that act on the whole bill, which come
+    last; of those `price_key` is the condition's key, and of a coupon the redemption's id.
+    """
 
     number: int
+    kind: LineKind
     price_key: str
     name: str
     service_period: Span
@@ -232,6 +238,7 @@ def _summary(header: InvoiceHeader) -> dict[str, Any]:
 def _line(line: LineItem, currency: str, locale: str) -> LineAnswer:
     return LineAnswer(
         number=line.number,
+        kind=line.kind,
         price_key=line.price_key,
         name=line.name,
         service_period=line.service_period,

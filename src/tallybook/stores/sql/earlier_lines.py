@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from tallybook.domain.invoicing.footing import EarlierLine, EarlierWanted, kept_by
 from tallybook.domain.invoicing.invoice import InvoiceStatus, LineKind, Occasion
@@ -63,7 +64,7 @@ class SqlEarlierLines:
         last = (
             bills.where(is_allowance)
             .add_columns(_LINE.working)
-            .distinct(_ROW.subscription_id, _LINE.price_key)
+            .ext(distinct_on(_ROW.subscription_id, _LINE.price_key))
             .order_by(_ROW.subscription_id, _LINE.price_key, _LINE.service_starts.desc())
         )
         yield from self._connection.execute(last)

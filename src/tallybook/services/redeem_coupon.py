@@ -1,0 +1,152 @@
+"""Redeem a coupon for a customer, take it away, and say what it took off so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from tallybook.domain.catalog.coupon import KeptCoupon, Redemption
+from tallybook.domain.catalog.redeeming import (
+    Counts,
+    Order,
+    acts_together,
+    is_in_force,
+    refuse_clash,
+    refuse_unredeemable,
+)
+from tallybook.domain.customers.customer import Customer
+from tallybook.domain.invoicing.footing import HeldCoupon, held_coupons
+from tallybook.domain.kernel.errors import Invalid, Missing
+from tallybook.domain.kernel.money import minor_digits
+from tallybook.domain.subscriptions.subscription import Subscription
+from tallybook.services.find_customers import customer_of, no_such_customer, time_of
+from tallybook.services.find_subscriptions import in_full, subscription_of
+from tallybook.services.offer_coupons import coupon_of
+from tallybook.services.ports import Records, Wiring
+
+
+class FullRedemption(msgspec.Struct, frozen=True):
+    """A redemption, its coupon, whose it is, and what it took off: None once nothing is left."""
+
+    redemption: Redemption
+    coupon: KeptCoupon
+    customer: Customer
+    subscription: Subscription | None
+    held: HeldCoupon | None
+
+
+def redeem_coupon(wiring: Wiring, organization_id: str, order: Order) -> FullRedemption:
+    """Give a customer a coupon by its code, for all of its subscriptions or for one.
+
+    Whoever has it already, and has something left of it, is answered what it has: asking again
+    redeems nothing twice. One at a time redeems a coupon, so that its limits hold.
+    """
+    with wiring.books.begin(organization_id) as records:
+        coupon = coupon_of(records, order.code, locked=True)
+        customer = records.customers.by_key(order.customer, locked=True)
+        if customer is None:
+            raise no_such_customer(order.customer, field="customer")
+        subscription = _subscription(records, order, customer)
+        now = time_of(wiring, records, customer)
+        subscription_id = None if subscription is None else subscription.id
+        acting = _acting(records, customer, subscription_id, now)
+        for full in acting:
+            redeemed = full.redemption
+            if redeemed.coupon_id == coupon.id and redeemed.subscription_id == subscription_id:
+                return full
+        counts = Counts(
+            records.coupons.count(coupon.id), records.coupons.count(coupon.id, customer.id)
+        )
+        refuse_unredeemable(coupon, counts, now=now)
+        plans = []
+        if subscription is not None:
+            plans = [in_full(records, subscription, now=now).version.plan_key]
+        others = [full.coupon for full in acting]
+        refuse_clash(coupon, others, currency=customer.currency, plans=plans)
+        redemption = Redemption(
+            id=wiring.new_id("red"),
+            coupon_id=coupon.id,
+            customer_id=customer.id,
+            subscription_id=subscription_id,
+            redeemed_at=now,
+        )
+        records.coupons.redeem(redemption)
+        return _in_full(records, customer, [redemption])[0]
+
+
+def end_redemption(wiring: Wiring, organization_id: str, redemption_id: str) -> FullRedemption:
+    """Take a coupon away: it acts on no invoice that is drawn up from now on."""
+    with wiring.books.begin(organization_id) as records:
+        redemption = records.coupons.redemption(redemption_id)
+        if redemption is None:
+            raise Missing(
+                "no_such_redemption",
+                f"There is no redemption {redemption_id[:60]!r}.",
+                mend="Send the id of one that GET /v1/coupon-redemptions lists.",
+            )
+        customer = records.customers.by_ids([redemption.customer_id])[redemption.customer_id]
+        if redemption.ended_at is None:
+            records.coupons.end(redemption.id, time_of(wiring, records, customer))
+            redemption = records.coupons.redemption(redemption_id) or redemption
+        return _in_full(records, customer, [redemption])[0]
+
+
+def list_redemptions(wiring: Wiring, organization_id: str, customer: str) -> list[FullRedemption]:
+    """All that a customer redeemed, in order of redeeming."""
+    with wiring.books.begin(organization_id) as records:
+        who = customer_of(records, customer)
+        return _in_full(records, who, records.coupons.of_customers([who.id]))
+
+
+def _subscription(records: Records, order: Order, customer: Customer) -> Subscription | None:
+    if order.subscription is None:
+        return None
+    try:
+        found = subscription_of(records, order.subscription)
+    except Missing as refusal:
+        raise refusal.at("subscription") from None
+    if found.customer_id != customer.id:
+        raise Invalid(
+            "subscription_of_another",
+            f"Subscription {found.key!r} is not this customer's.",
+            field="subscription",
+            mend="Name one of the customer's own, or leave it out for all of them.",
+        )
+    return found
+
+
+def _acting(
+    records: Records, customer: Customer, subscription_id: str | None, now: datetime
+) -> list[FullRedemption]:
+    """The customer's redemptions that act on the same invoices and have something left."""
+    redeemed = [
+        each
+        for each in records.coupons.of_customers([customer.id])
+        if is_in_force(each, now=now) and acts_together(each, subscription_id)
+    ]
+    return [full for full in _in_full(records, customer, redeemed) if full.held is not None]
+
+
+def _in_full(
+    records: Records, customer: Customer, redeemed: Sequence[Redemption]
+) -> list[FullRedemption]:
+    coupons = records.coupons.by_ids({each.coupon_id for each in redeemed})
+    uses = records.coupons.uses([each.id for each in redeemed])
+    digits = minor_digits(customer.currency)
+    held = {
+        each.redemption_id: each for each in held_coupons(redeemed, coupons, uses, digits=digits)
+    }
+    named = [each.subscription_id for each in redeemed if each.subscription_id is not None]
+    subscriptions = records.subscriptions.by_ids(named) if named else {}
+    return [
+        FullRedemption(
+            each,
+            coupons[each.coupon_id],
+            customer,
+            subscriptions.get(each.subscription_id or ""),
+            held.get(each.id),
+        )
+        for each in redeemed
+    ]
