@@ -13,7 +13,6 @@ from tallybook.cli.commands import (
     bill,
     change,
     clock,
-    corrections,
     coupon,
     customer,
     demo,
