@@ -15,7 +15,13 @@ from tallybook.domain.subscriptions.changing import decide_change, effective_at,
 from tallybook.domain.subscriptions.course import Course, course_of
 from tallybook.domain.subscriptions.orders import ChangeOrder, ContractOrder, PlanOrder
 from tallybook.domain.subscriptions.subscription import Status
-from tallybook.services.draw_up_invoices import draw_up, find_boundary, load_contracts
+from tallybook.services.bill_change import bill_at_once
+from tallybook.services.draw_up_invoices import (
+    boundary_at_once,
+    draw_up,
+    find_boundary,
+    load_contracts,
+)
 from tallybook.services.find_customers import now_for
 from tallybook.services.find_plans import sold
 from tallybook.services.find_subscriptions import FullSubscription, in_full, subscription_of
@@ -36,10 +42,12 @@ class FullChange(msgspec.Struct, frozen=True):
 
 
 class Changed(msgspec.Struct, frozen=True):
-    """A subscription after a change, and every fact that was recorded for it."""
+    """A subscription after a change, every fact that was recorded for it, and the invoices that
+    were drawn up for it at once."""
 
     full: FullSubscription
     changes: list[FullChange]
+    invoices: list[Invoice] = []
 
 
 class ChangePreview(msgspec.Struct, frozen=True):
@@ -55,15 +63,19 @@ class ChangePreview(msgspec.Struct, frozen=True):
 def change_subscription(
     wiring: Wiring, organization_id: str, key: str, order: ChangeOrder
 ) -> Changed:
-    """Record a change; the next bill charges and gives back what it makes of the fees."""
+    """Record a change; the next bill charges and gives back what it makes of the fees, or, where
+    that is asked for, one that is drawn up at once."""
     with wiring.books.begin(organization_id) as records:
         course = load_course(records, key, locked=True)
         now = now_for(wiring, records, course.subscription.customer_id)
         changed = _decided(records, course, order, now)
-        return Changed(
-            keep_course(records, course, changed, now),
-            _in_full(records, changed, changed.changes[len(course.changes) :]),
-        )
+        full = keep_course(records, course, changed, now)
+        invoices = []
+        if order.bills_at_once:
+            invoices = bill_at_once(wiring, records, changed.subscription, now=now)
+            full = in_full(records, subscription_of(records, key), now=now)
+        added = changed.changes[len(course.changes) :]
+        return Changed(full, _in_full(records, changed, added), invoices)
 
 
 def undo_change(wiring: Wiring, organization_id: str, key: str, number: int) -> Changed:
@@ -93,8 +105,10 @@ def preview_change(
         course = load_course(records, key)
         now = now_for(wiring, records, course.subscription.customer_id)
         changed = _decided(records, course, order, now)
+        at_once = now if order.bills_at_once else None
         return ChangePreview(
-            _next_invoice(wiring, records, changed), _next_invoice(wiring, records, course)
+            _next_invoice(wiring, records, changed, at_once=at_once),
+            _next_invoice(wiring, records, course),
         )
 
 
@@ -141,8 +155,13 @@ def plans_of(records: Records, course: Course) -> Mapping[str, PlanVersion]:
     return records.plans.by_ids(plan_versions_of(course.subscription, course.changes))
 
 
-def _next_invoice(wiring: Wiring, records: Records, course: Course) -> Invoice | None:
-    """The invoice of the next boundary at which something is charged for."""
+def _next_invoice(
+    wiring: Wiring, records: Records, course: Course, *, at_once: datetime | None = None
+) -> Invoice | None:
+    """The invoice of the next boundary at which something is charged for.
+
+    `at_once` is the time that it is, where what changed is billed then.
+    """
     subscription = course.subscription
     contracts = load_contracts(
         records, [course.subscription], {course.subscription.id: course.changes}
@@ -152,7 +171,10 @@ def _next_invoice(wiring: Wiring, records: Records, course: Course) -> Invoice |
             break
         period = subscription.period
         due = period.starts if subscription.status is Status.SCHEDULED else period.ends
-        boundary = find_boundary(subscription, contracts, until=due)
+        boundary = None
+        if at_once is not None and at_once < due:
+            boundary = boundary_at_once(subscription, contracts)
+        boundary = boundary or find_boundary(subscription, contracts, until=due)
         if boundary is None:
             break
         as_of = wiring.event_log.position()

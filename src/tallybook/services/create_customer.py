@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tallybook.domain.customers.customer import Customer, checked, refuse_another
+from tallybook.domain.customers.customer import Customer, Where, checked, refuse_another
 from tallybook.domain.kernel.errors import Conflicting
+from tallybook.services.find_customers import check_parent
 from tallybook.services.ports import Wiring
 
 
@@ -16,6 +17,10 @@ def create_customer(
     currency: str,
     timezone: str = "UTC",
     locale: str = "en",
+    parent: str | None = None,
+    invoiced_at: Where = Where.SELF,
+    usage_at: Where = Where.SELF,
+    has_payment_method: bool = False,
 ) -> Customer:
     """Keep a new customer, or answer the one of that key if it is the same.
 
@@ -30,10 +35,15 @@ def create_customer(
             currency=currency,
             timezone=timezone,
             locale=locale,
+            parent=parent,
+            invoiced_at=invoiced_at,
+            usage_at=usage_at,
+            has_payment_method=has_payment_method,
             created_at=wiring.now_of(organization_id),
         )
     )
     with wiring.books.begin(organization_id) as records:
+        check_parent(records, wanted)
         try:
             records.customers.add(wanted)
         except Conflicting:

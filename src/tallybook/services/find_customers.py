@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tallybook.domain.customers.customer import Customer
+from tallybook.domain.customers.customer import Customer, refuse_parent
 from tallybook.domain.kernel.errors import Missing
 from tallybook.services.ports import Records, Wiring
 
@@ -42,6 +42,16 @@ def now_for(wiring: Wiring, records: Records, customer_id: str) -> datetime:
 def time_of(wiring: Wiring, records: Records, customer: Customer) -> datetime:
     """As `now_for`, of a customer that is at hand."""
     return customer.clock_at or wiring.now_of(records.organization_id)
+
+
+def check_parent(records: Records, customer: Customer) -> None:
+    """Refuse a parent that is not there, is the customer itself or below it, or is billed in
+    another currency. It is held until the transaction ends, so that no circle closes meanwhile."""
+    if customer.parent is None:
+        return
+    parent = records.customers.by_key(customer.parent, locked=True)
+    below = {each.key for each in records.customers.family([customer.key])}
+    refuse_parent(customer, parent, is_below=customer.parent in {customer.key, *below})
 
 
 def no_such_customer(key: str, *, field: str = "") -> Missing:

@@ -55,10 +55,11 @@ class ChangeAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangedAnswer(msgspec.Struct, frozen=True):
-    """What was recorded, and the subscription as it is by it."""
+    """What was recorded, the subscription as it is by it, and the invoices drawn up at once."""
 
     changes: list[ChangeAnswer]
     subscription: SubscriptionAnswer
+    invoices: list[InvoiceAnswer]
 
 
 class ChangePreviewAnswer(msgspec.Struct, frozen=True):
@@ -81,7 +82,7 @@ def post_change(
     """Change a subscription: now, with its period, from a past or from a future time.
 
     Credits for what was billed in advance and the charges that replace them are lines of the next
-    invoice. Nothing is overwritten: each change is a fact of its own, and can be undone.
+    invoice; with `bills_at_once` of one that is drawn up now. Nothing is overwritten: each change is a fact of its own, and can be undone.
     """
     return _changed(change_subscription(wiring, organization_id, key, data))
 
@@ -132,7 +133,9 @@ def post_change_preview(
 
 def _changed(changed: Changed) -> ChangedAnswer:
     return ChangedAnswer(
-        [_shown(full) for full in changed.changes], shown_subscription(changed.full)
+        [_shown(full) for full in changed.changes],
+        shown_subscription(changed.full),
+        [shown_invoice(invoice) for invoice in changed.invoices],
     )
 
 

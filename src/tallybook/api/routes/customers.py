@@ -11,7 +11,7 @@ from litestar.params import JSONBody, PathParameter
 from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.pages import After, Limit, Page
 from tallybook.api.security import requires
-from tallybook.domain.customers.customer import Customer, CustomerChange
+from tallybook.domain.customers.customer import Customer, CustomerChange, Where
 from tallybook.domain.customers.organization import Scope
 from tallybook.services.change_customer import change_customer
 from tallybook.services.create_customer import create_customer
@@ -23,13 +23,21 @@ CustomerKey = Annotated[
 
 
 class NewCustomer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who shall be billed. `key` is the name that events give them."""
+    """Who shall be billed. `key` is the name that events give them.
+
+    One with a `parent` is invoiced itself, or at its parent; its usage is charged by its own
+    subscriptions, or pooled with its parent's.
+    """
 
     key: str
     name: str
     currency: str
     timezone: str = "UTC"
     locale: str = "en"
+    parent: str | None = None
+    invoiced_at: Where = Where.SELF
+    usage_at: Where = Where.SELF
+    has_payment_method: bool = False
 
 
 @post("/v1/customers", guards=[requires(Scope.WRITE)], sync_to_thread=True)

@@ -92,12 +92,14 @@ class Cancellation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     Without `at`: by notice, when it is under a contract; else with its period. Before a contract
     lets it end it is refused, unless both sides agree to part (`waives_contract`).
+    With `bills_at_once` the final invoice is drawn up at once, as a draft.
     `refund`: `prorated` its unused share, `full` all of the period, `none` nothing.
     """
 
     at: ChangeAt | None = None
     refund: Proration = Proration.PRORATED
     waives_contract: bool = False
+    bills_at_once: bool = False
 
 
 @post("/v1/subscriptions", guards=[requires(Scope.WRITE)], sync_to_thread=True)
@@ -152,16 +154,16 @@ def post_cancellation(
     data: JSONBody[Cancellation],
 ) -> SubscriptionAnswer:
     """End a subscription now or with its period. What was used until then is billed."""
-    return shown_subscription(
-        cancel_subscription(
-            wiring,
-            organization_id,
-            key,
-            at=data.at,
-            refund=data.refund,
-            waives_contract=data.waives_contract,
-        )
+    cancelled = cancel_subscription(
+        wiring,
+        organization_id,
+        key,
+        at=data.at,
+        refund=data.refund,
+        waives_contract=data.waives_contract,
+        bills_at_once=data.bills_at_once,
     )
+    return shown_subscription(cancelled.full)
 
 
 @delete(

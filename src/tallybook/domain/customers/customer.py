@@ -9,7 +9,7 @@ import msgspec
 
 from tallybook.domain.customers.organization import named
 from tallybook.domain.kernel.calendar import checked_timezone
-from tallybook.domain.kernel.errors import Conflicting
+from tallybook.domain.kernel.errors import Conflicting, Missing
 from tallybook.domain.kernel.identifiers import checked_key
 from tallybook.domain.kernel.locales import checked_locale
 from tallybook.domain.kernel.money import minor_digits
@@ -91,6 +91,32 @@ def changed(customer: Customer, change: CustomerChange, *, is_subscribed: bool) 
             mend=f"Make another customer for {after.currency}.",
         )
     return after
+
+
+def refuse_parent(customer: Customer, parent: Customer | None, *, is_below: bool) -> None:
+    """Refuse a parent that cannot be one; `is_below` says whether it is below the customer."""
+    if parent is None and not is_below:
+        raise Missing(
+            "no_such_customer",
+            f"There is no customer {customer.parent!r} to be the parent.",
+            field="parent",
+            mend="Create it first, or name one that GET /v1/customers lists.",
+        )
+    if is_below or parent is None:
+        raise Conflicting(
+            "circle_of_customers",
+            f"Customer {customer.parent!r} is {customer.key!r} itself, or below it.",
+            field="parent",
+            mend="Name a customer above it, or none.",
+        )
+    if parent.currency != customer.currency:
+        raise Conflicting(
+            "currency_mismatch",
+            f"Customer {customer.key!r} is billed in {customer.currency}, and its parent "
+            f"{parent.key!r} in {parent.currency}.",
+            field="parent",
+            mend=f"Name a parent in {customer.currency}.",
+        )
 
 
 _SAID_AT_CREATION = (

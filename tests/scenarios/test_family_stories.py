@@ -1,0 +1,137 @@
+"""Parents and their children, told in calendar order. Rules: docs/semantics/families.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from contracts import day
+from story import Answer, Story, played, printed
+from tallybook.services.ports import Wiring
+
+FEE: Answer = {"key": "base", "rule": {"model": "flat", "amount": "10"}}
+CALLS: Answer = {
+    "key": "calls",
+    "meter": "calls",
+    "rule": {
+        "model": "graduated",
+        "tiers": [{"up_to": 4, "unit_amount": "1"}, {"up_to": None, "unit_amount": "0.50"}],
+    },
+}
+
+
+@pytest.fixture
+def story(wiring: Wiring) -> Iterator[Story]:
+    with played(wiring, day(1)) as begun:
+        begun.meter("calls")
+        begun.plan("usage", FEE, CALLS)
+        begun.plan("fee", FEE)
+        begun.customer("group")
+        yield begun
+
+
+def child(story: Story, key: str, parent: str = "group", **said: Any) -> Answer:
+    body = {"key": key, "name": key.title(), "currency": "EUR", "parent": parent, **said}
+    return story.post("/v1/customers", body)
+
+
+def bills(story: Story, customer: str) -> list[list[tuple[str, str, str]]]:
+    for invoice in story.invoices(customer):
+        verified = story.post(f"/v1/invoices/{invoice['id']}/verify")
+        assert verified["is_equal"], verified["differences"]
+    return [printed(invoice) for invoice in story.invoices(customer)]
+
+
+def test_usage_apart(story: Story) -> None:
+    """Each is charged for its own: the tiers are climbed by each alone."""
+    child(story, "north")
+    for customer in ("group", "north"):
+        story.subscribe(customer, "usage", day(1))
+        story.call(customer, day(1, 5), day(1, 6), day(1, 7))
+    story.pass_time(day(2))
+    for customer in ("group", "north"):
+        assert bills(story, customer) == [[("base", "1", "10.00"), ("calls", "3", "3.00")]]
+
+
+def test_usage_pooled(story: Story) -> None:
+    """The children's calls and the parent's climb the tiers together, on the parent's invoice."""
+    child(story, "north", usage_at="parent")
+    child(story, "south", usage_at="parent")
+    child(story, "deep", parent="south", usage_at="parent")
+    child(story, "east")
+    story.subscribe("group", "usage", day(1))
+    story.subscribe("north", "fee", day(1))
+    for customer in ("group", "north", "south", "deep", "east"):
+        story.call(customer, day(1, 5), day(1, 6))
+    story.pass_time(day(2))
+    assert bills(story, "group") == [[("base", "1", "10.00"), ("calls", "8", "6.00")]]
+    assert bills(story, "north") == [[("base", "1", "10.00")]]
+    [invoice] = story.invoices("group")
+    behind = story.get(f"/v1/invoices/{invoice['id']}/lines/2/events")["results"]
+    assert {event["customer"] for event in behind} == {"group", "north", "south", "deep"}
+
+
+def test_a_child_whose_usage_is_pooled_is_not_charged_for_it_twice(story: Story) -> None:
+    child(story, "north", usage_at="parent")
+    for customer in ("group", "north"):
+        story.subscribe(customer, "usage", day(1))
+    story.call("north", day(1, 5))
+    story.pass_time(day(2))
+    assert bills(story, "group")[0][1] == ("calls", "1", "1.00")
+    assert bills(story, "north")[0][1] == ("calls", "0", "0.00")
+
+
+def test_what_does_not_add_up_is_not_pooled(story: Story) -> None:
+    story.post(
+        "/v1/meters",
+        {
+            "key": "peak",
+            "name": "Peak",
+            "event_type": "call",
+            "aggregation": {"type": "max", "value": "size"},
+        },
+    )
+    rule = {"model": "per_unit", "unit_amount": "1"}
+    story.plan("peaks", {"key": "peak", "meter": "peak", "rule": rule})
+    child(story, "north", usage_at="parent")
+    story.subscribe("group", "peaks", day(1))
+    [stuck] = story.pass_time(day(2))["run"]["stuck"]
+    assert (stuck["subscription_key"], stuck["code"]) == ("group", "cannot_be_pooled")
+
+
+def test_a_child_comes_and_goes(story: Story) -> None:
+    """Who counts at the end of a period counts for all of it; the month after as it is then."""
+    child(story, "north")
+    story.subscribe("group", "usage", day(1))
+    story.call("north", day(1, 5), day(2, 5))
+    story.pass_time(day(1, 20))
+    story.patch("/v1/customers/north", {"usage_at": "parent"})
+    story.pass_time(day(2, 10))
+    story.patch("/v1/customers/north", {"usage_at": "self"})
+    story.pass_time(day(3))
+    assert [lines[1] for lines in bills(story, "group")] == [
+        ("calls", "1", "1.00"),
+        ("calls", "0", "0.00"),
+    ]
+
+
+@pytest.mark.parametrize("parent", ["group", "north", "deep"])
+def test_no_circles(story: Story, parent: str) -> None:
+    child(story, "north")
+    child(story, "deep", parent="north")
+    refused = story.refused("/v1/customers/group", {"parent": parent}, method="PATCH")
+    assert (refused["status"], refused["code"]) == (409, "circle_of_customers")
+
+
+def test_parents_that_cannot_be(story: Story) -> None:
+    story.customer("usa", currency="USD")
+    body = {"key": "x", "name": "X", "currency": "EUR"}
+    refused = story.refused("/v1/customers", {**body, "parent": "usa"})
+    assert refused["code"] == "currency_mismatch"
+    refused = story.refused("/v1/customers", {**body, "parent": "nobody"})
+    assert refused["code"] == "no_such_customer"
+    child(story, "north")
+    refused = story.refused("/v1/customers/group", {"currency": "USD"}, method="PATCH")
+    assert refused["code"] == "currency_in_use"
