@@ -11,6 +11,7 @@ from event_sending import append, everything, sent, verdicts
 from tallybook.domain.kernel.errors import Unavailable
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.event_log import ColumnarEventLog
+from tallybook.stores.columnar.event_table import ClickHouseEvents
 from tallybook.stores.sql.database import open_database
 from tallybook.stores.sql.sole_right import SharedError, SoleRight, sole_right
 
@@ -74,3 +75,7 @@ def test_without_the_right_no_event_is_taken(engine: sa.Engine, columnar: Column
         assert [event.id for event in everything(log)] == ["1", "2", "3", "4"]
         assert [event.position for event in everything(log)] == [1, 2, 3, 4]
         log.close()
+
+
+def test_inserts_of_a_dead_committer_are_looked_for(columnar: Columnar) -> None:
+    ClickHouseEvents(columnar).end_inserts()  # none is at work: it asks once and returns

@@ -22,6 +22,8 @@ from tallybook.stores.columnar.stored import STORED, stored_event
 from tallybook.stores.columnar.wanted import placed, told_apart
 
 _INTO = f"events ({', '.join(COLUMNS)})"
+_INSERTS = "tallybook-"
+_ARE_INSERTS = "query_id LIKE {inserts:String} AND current_database = currentDatabase()"
 _PATIENCE_SECONDS = 30
 _AT_ONCE = 5_000
 _PAIR = np.dtype([("identity", "<u8"), ("content", "<u8")])
@@ -46,7 +48,8 @@ class ClickHouseEvents:
         with columnar.client() as client:
             client.command(EVENTS)
         self._writer = columnar.own_client()
-        self._insert_id = ""
+        if not columnar.is_embedded:
+            self.end_inserts()
         self._failed_writes = columnar.failed_writes(self._writer)
 
     def insert(self, rows: bytes, through: int) -> None:
@@ -56,7 +59,7 @@ class ClickHouseEvents:
             raise _not_ours()
         settings = dict(SETTINGS)
         if not self._columnar.is_embedded:
-            settings["query_id"] = self._insert_id = f"tallybook-{uuid.uuid4()}"
+            settings["query_id"] = f"{_INSERTS}{uuid.uuid4()}"
         self._columnar.insert(self._writer, _INTO, rows, settings)
         self.check()
 
@@ -82,8 +85,8 @@ class ClickHouseEvents:
             raise _not_ours()
         if self._columnar.is_embedded:
             self._load_anew()
-        elif self._insert_id:
-            self._end_insert()
+        else:
+            self.end_inserts()
 
     def _load_anew(self) -> None:
         """Let the engine look at every file of the table, if it may have failed to write one.
@@ -97,20 +100,19 @@ class ClickHouseEvents:
         self._writer.command("ATTACH TABLE IF NOT EXISTS events")
         self._failed_writes = failed
 
-    def _end_insert(self) -> None:
-        """Wait until no insert that failed can still be at work.
+    def end_inserts(self) -> None:
+        """Wait until no insert of a committer can still be at work: neither ours nor another's.
 
-        A server may go on with one after the connection is lost: it is told to stop, and asked
-        until it has.
+        A server may go on with one after the connection is lost, or after the committer that sent
+        it is dead: it is told to stop, and asked until it has.
         """
         give_up_at = time.monotonic() + _PATIENCE_SECONDS
-        which = {"id": self._insert_id}
+        which = {"inserts": f"{_INSERTS}%"}
         while True:
             with self._columnar.client() as client:
-                client.command("KILL QUERY WHERE query_id = {id:String} ASYNC", parameters=which)
+                client.command(f"KILL QUERY WHERE {_ARE_INSERTS} ASYNC", parameters=which)
                 running = client.query(
-                    "SELECT count() FROM system.processes WHERE query_id = {id:String}",
-                    parameters=which,
+                    f"SELECT count() FROM system.processes WHERE {_ARE_INSERTS}", parameters=which
                 )
             if not running.result_rows[0][0]:
                 return
