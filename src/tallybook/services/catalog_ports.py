@@ -52,8 +52,9 @@ class PlanMigrationRecords(NamedRecords[Migration], Protocol):
         started_before: datetime | None = None,
         after: str,
         limit: int,
-    ) -> list[str]:
-        """Keys of subscriptions that were ever to one of these versions and have not ended."""
+    ) -> list[tuple[str, str]]:
+        """Keys and ids of subscriptions that were ever to one of these versions, and have not
+        ended, in key order."""
 
     def add_members(self, migration: str, members: Sequence[Member]) -> None: ...
     def next_members(self, migration: str, state: MemberState, limit: int) -> list[Member]:

@@ -37,10 +37,7 @@ def find_plan(
 def list_versions(wiring: Wiring, organization_id: str, plan_key: str) -> list[PlanVersion]:
     """Every version of a plan, the first one first."""
     with wiring.books.begin(organization_id) as records:
-        versions = records.plans.versions(plan_key)
-    if not versions:
-        raise _unknown(plan_key)
-    return versions
+        return list_of(records, plan_key)
 
 
 def compare_plan(
@@ -51,6 +48,14 @@ def compare_plan(
         older = version_of(records, plan_key, before)
         newer = version_of(records, plan_key, after)
         return Comparison(older, newer, compare_versions(older, newer))
+
+
+def list_of(records: Records, plan_key: str) -> list[PlanVersion]:
+    """Every version of a plan, the first one first; or a refusal."""
+    versions = records.plans.versions(plan_key)
+    if not versions:
+        raise _unknown(plan_key)
+    return versions
 
 
 def version_of(records: Records, plan_key: str, number: int | None) -> PlanVersion:

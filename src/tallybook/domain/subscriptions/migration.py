@@ -18,10 +18,12 @@ from tallybook.domain.subscriptions.changes import Proration
 
 
 class MoveAt(StrEnum):
-    """When a subscriber is moved: at once, when the period it is in ends, or at a date."""
+    """When a subscriber is moved: at once, when the period it is in ends, or the term of its
+    contract, or at a date."""
 
     NOW = "now"
     PERIOD_END = "period_end"
+    TERM_END = "term_end"
     DATE = "date"
 
 

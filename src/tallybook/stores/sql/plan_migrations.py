@@ -62,28 +62,22 @@ class SqlPlanMigrations(SqlNamed[Migration]):
         started_before: datetime | None = None,
         after: str,
         limit: int,
-    ) -> list[str]:
-        """Keys of subscriptions that were at any time to one of these versions, and have not ended.
+    ) -> list[tuple[str, str]]:
+        """Keys and ids of subscriptions that were ever to one of these versions and have not ended.
 
         In key order, those after key `after`. `customers` are keys; none is all of them.
         """
         own, changed, who = SUBSCRIPTIONS.c, CHANGES.c, CUSTOMERS.c
-        wanted = sa.bindparam("versions", list(version_ids), type_=sa.ARRAY(sa.Text))
-        moved = (
-            sa.select(changed.subscription_id)
-            .where(
-                changed.organization_id == self._organization_id,
-                sa.func.split_part(changed.what["plan_version_id"].astext, ".", 1)
-                == sa.func.any(wanted),
-            )
-            .scalar_subquery()
+        wanted = sa.func.any(sa.bindparam("versions", list(version_ids), type_=sa.ARRAY(sa.Text)))
+        moved = sa.select(changed.subscription_id).where(
+            changed.organization_id == self._organization_id,
+            _version_id(changed.what["plan_version_id"].astext).op("=")(wanted),
         )
-        query = sa.select(own.key).where(
+        query = sa.select(own.key, own.id).where(
             own.organization_id == self._organization_id,
             own.status != "ended",
             own.key > after,
-            sa.func.split_part(own.plan_version_id, ".", 1).op("=")(sa.func.any(wanted))
-            | own.id.in_(moved),
+            sa.or_(_version_id(own.plan_version_id).op("=")(wanted), own.id.in_(moved)),
         )
         if started_from is not None:
             query = query.where(own.starts_at >= started_from)
@@ -95,7 +89,8 @@ class SqlPlanMigrations(SqlNamed[Migration]):
                 who.organization_id == self._organization_id, who.key == sa.func.any(named)
             )
             query = query.where(own.customer_id.in_(ids))
-        return list(self._connection.execute(query.order_by(own.key).limit(limit)).scalars())
+        rows = self._connection.execute(query.order_by(own.key).limit(limit))
+        return [(row.key, row.id) for row in rows]
 
     def add_members(self, migration: str, members: Sequence[Member]) -> None:
         """Take subscriptions into a migration."""
@@ -162,7 +157,7 @@ class SqlPlanMigrations(SqlNamed[Migration]):
 
     def _read(self, query: sa.Select[Any]) -> Iterator[Member]:
         for row in self._connection.execute(query):
-            yield msgspec.convert(dict(row._mapping), Member)
+            yield msgspec.convert(dict(zip(_NAMES, row, strict=True)), Member)
 
     def _rows(self, migration: str, members: Sequence[Member]) -> list[dict[str, Any]]:
         return [
@@ -174,3 +169,8 @@ class SqlPlanMigrations(SqlNamed[Migration]):
             }
             for member in members
         ]
+
+
+def _version_id(priced_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """The id of a version without the currency that it may say."""
+    return sa.func.split_part(priced_id, ".", 1)

@@ -1,0 +1,244 @@
+"""What a migration would do to each customer: a period's usage at the prices of both versions."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.catalog.price import Price, Timing
+from tallybook.domain.invoicing.charges import Charge, rate_fee, rate_metered
+from tallybook.domain.kernel.errors import Refusal
+from tallybook.domain.kernel.instants import Span, zone
+from tallybook.domain.kernel.money import Money, to_minor_units
+from tallybook.domain.metering.meter import Meter
+from tallybook.domain.metering.windows import named_period
+from tallybook.domain.subscriptions.add_ons import new_add_ons
+from tallybook.domain.subscriptions.migrating import moved
+from tallybook.domain.subscriptions.migration import MigrationOrder
+from tallybook.services.measure_charges import UsageSheet, Wanted, measure_charges, wanted_by
+from tallybook.services.ports import Records, Wiring
+from tallybook.services.select_subscribers import (
+    Selection,
+    Subscriber,
+    selection_of,
+    subscribers_in_chunks,
+)
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """What one subscriber would pay for the period: now, and after the migration."""
+
+    subscription_key: str
+    customer_key: str
+    from_version: int
+    before: Money
+    after: Money
+
+    @property
+    def difference_minor(self) -> int:
+        """How much more in minor units; less, below zero."""
+        return self.after.minor - self.before.minor
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """A subscriber who could not be moved, and why."""
+
+    subscription_key: str
+    reason: str
+
+
+class Sum(msgspec.Struct, frozen=True, kw_only=True):
+    """The effects in one currency together: how many pay more, less, the same, and how much."""
+
+    currency: str
+    more: int
+    less: int
+    same: int
+    before: Money
+    after: Money
+
+
+class MigrationPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """The sums over everyone, and those whom it touches most, in minor units either way."""
+
+    target: PlanVersion
+    period: str
+    as_of: int
+    sums: tuple[Sum, ...]
+    effects: tuple[Effect, ...]
+    skipped: tuple[Skipped, ...]
+    skipped_count: int
+
+
+def preview_migration(
+    wiring: Wiring, organization_id: str, order: MigrationOrder, *, period: str = "", limit: int
+) -> MigrationPreview:
+    """Rate what everyone used in `period` under both versions. Nothing is recorded.
+
+    The period is a named one, such as 2026-03, by each customer's own calendar; without one it is
+    the last whole month. Fees are those of one whole period of the plan, in the quantities of now;
+    what is owed once is left out. Usage is measured once a meter and chunk, for both versions.
+    """
+    order = order.checked()
+    as_of = wiring.event_log.position()
+    period = period or last_month(wiring.now_of(organization_id))
+    sums: dict[str, Counter[str]] = {}
+    effects: list[Effect] = []
+    skipped: list[Skipped] = []
+    skipped_count = 0
+    with wiring.books.begin(organization_id) as records:
+        selection = selection_of(records, order)
+        for chunk in subscribers_in_chunks(wiring, records, selection):
+            movable, stuck = _parted(selection, chunk)
+            skipped_count += len(stuck)
+            skipped += stuck[: limit - len(skipped)]
+            found = _effects(wiring, records, selection, movable, period=period, as_of=as_of)
+            for effect in found:
+                _add(sums.setdefault(effect.before.currency, Counter()), effect)
+            effects = heapq.nsmallest(limit, [*effects, *found], key=_rank)
+    return MigrationPreview(
+        target=selection.target,
+        period=period,
+        as_of=as_of,
+        sums=tuple(_summed(currency, sums[currency]) for currency in sorted(sums)),
+        effects=tuple(effects),
+        skipped=tuple(skipped),
+        skipped_count=skipped_count,
+    )
+
+
+def last_month(now: datetime) -> str:
+    """The name of the last whole month before `now`, by UTC."""
+    last_day = now.replace(day=1) - timedelta(days=1)
+    return f"{last_day:%Y-%m}"
+
+
+def _parted(
+    selection: Selection, chunk: Sequence[Subscriber]
+) -> tuple[list[Subscriber], list[Skipped]]:
+    movable: list[Subscriber] = []
+    stuck: list[Skipped] = []
+    for one in chunk:
+        try:
+            moved(one.course, selection.order, selection.target, plans=one.plans, now=one.now)
+        except Refusal as refusal:
+            reason = f"{refusal.code}: {refusal.message}"
+            stuck.append(Skipped(one.course.subscription.key, reason))
+        else:
+            movable.append(one)
+    return movable, stuck
+
+
+class _Rated(msgspec.Struct, frozen=True):
+    """A subscriber at the prices of a version: the charges, and the usage that each wants."""
+
+    charges: tuple[tuple[Charge, Wanted | None], ...]
+    currency: str
+
+
+def _effects(
+    wiring: Wiring,
+    records: Records,
+    selection: Selection,
+    chunk: Sequence[Subscriber],
+    *,
+    period: str,
+    as_of: int,
+) -> list[Effect]:
+    targets: dict[str, PlanVersion] = {}
+    pairs: list[tuple[_Rated, _Rated]] = []
+    named = {key for one in chunk for key in one.version.meters} | {*selection.target.meters}
+    meters = records.meters.by_keys(named)
+    for one in chunk:
+        currency = one.version.currency
+        target = targets.setdefault(currency, selection.target.priced_in(currency))
+        span = named_period(period, zone(one.customer.timezone))
+        pairs.append(
+            (
+                _charged(one, one.version, one.terms.quantities, span, meters),
+                _charged(one, target, _quantities(one, target), span, meters),
+            )
+        )
+    wanted = (
+        use for pair in pairs for rated in pair for _, use in rated.charges if use is not None
+    )
+    sheet = measure_charges(wiring, records.organization_id, wanted, as_of=as_of)
+    return [
+        Effect(
+            subscription_key=one.course.subscription.key,
+            customer_key=one.customer.key,
+            from_version=one.version.version,
+            before=_amount(one, before, sheet, as_of),
+            after=_amount(one, after, sheet, as_of),
+        )
+        for one, (before, after) in zip(chunk, pairs, strict=True)
+    ]
+
+
+def _quantities(one: Subscriber, target: PlanVersion) -> Mapping[str, Decimal]:
+    none = {each.price_key: each.quantity for each in new_add_ons(one.terms, one.version, target)}
+    return {**one.terms.quantities, **none}
+
+
+def _charged(
+    one: Subscriber,
+    version: PlanVersion,
+    quantities: Mapping[str, Decimal],
+    span: Span,
+    meters: Mapping[str, Meter],
+) -> _Rated:
+    charges: list[tuple[Charge, Wanted | None]] = []
+    for price in version.prices:
+        if price.timing is Timing.ONCE:
+            continue
+        if price.meter is not None:
+            wanted = wanted_by(price, meters[price.meter], one.customer, span)
+            charges.append((Charge(price=price, service_period=span), wanted))
+        elif quantity := quantities.get(price.key, Decimal(1)):
+            charges.append((_fee(price, quantity, span), None))
+    return _Rated(tuple(charges), version.currency)
+
+
+def _fee(price: Price, quantity: Decimal, span: Span) -> Charge:
+    return Charge(price=price, service_period=span, quantity=quantity)
+
+
+def _amount(one: Subscriber, rated: _Rated, sheet: UsageSheet, as_of: int) -> Money:
+    """The sum of the lines as they would be printed."""
+    total = Money(0, rated.currency)
+    for charge, wanted in rated.charges:
+        if wanted is None:
+            line = rate_fee(charge)
+        else:
+            line = rate_metered(charge, wanted.meter, one.customer, sheet.of(wanted), as_of)
+        total += to_minor_units(line.rated.amount, rated.currency)
+    return total
+
+
+def _rank(effect: Effect) -> tuple[int, str]:
+    """The largest difference first."""
+    return -abs(effect.difference_minor), effect.subscription_key
+
+
+def _add(sums: Counter[str], effect: Effect) -> None:
+    difference = effect.difference_minor
+    sums["more" if difference > 0 else "less" if difference else "same"] += 1
+    sums["before"] += effect.before.minor
+    sums["after"] += effect.after.minor
+
+
+def _summed(currency: str, sums: Counter[str]) -> Sum:
+    return Sum(
+        currency=currency,
+        more=sums["more"],
+        less=sums["less"],
+        same=sums["same"],
+        before=Money(sums["before"], currency),
+        after=Money(sums["after"], currency),
+    )
