@@ -69,7 +69,7 @@ def _parted(
             received_at=now,
         )
     else:
-        into_log.set_result(Appended(wiring.event_log.position(), {}))
+        into_log.set_result(Appended(wiring.event_log.acknowledged(), {}))
 
     def hold() -> Appended:
         not_taken = hold_events(
@@ -96,6 +96,7 @@ def hold_events(
     that it would be without. One that was held before is not kept twice.
     """
     numbers = list(events)
+    wiring.event_log.position()  # what was acknowledged before is found from here on
     stored = wiring.traffic.stored(organization_id, [events[number] for number in numbers])
     in_log = {numbers[place]: kept for place, kept in stored.items()}
     held = {
