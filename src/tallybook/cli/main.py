@@ -13,6 +13,7 @@ from tallybook.cli.commands import (
     bill,
     change,
     clock,
+    corrections,
     coupon,
     customer,
     demo,
@@ -32,6 +33,7 @@ from tallybook.cli.session import Session
 
 _GROUPS = {
     "events": events.commands,
+    "corrections": corrections.commands,
     "event-type": event_type.commands,
     "quarantine": quarantine.commands,
     "meter": meter.commands,

@@ -20,6 +20,8 @@ COLUMNS = (
     Column("source", "source"),
     Column("properties", "properties"),
     Column("position", "position", is_right=True),
+    Column("voided by", "voided_by"),
+    Column("added by", "added_by"),
 )
 
 
@@ -51,7 +53,7 @@ def send(
             "time": time,
             "source": source,
             "actor": actor,
-            "properties": dict(map(_pair, property_ or ())),
+            "properties": dict(map(pair, property_ or ())),
         }
         answer = api.post("/v1/events", event)
     if as_json:
@@ -91,12 +93,13 @@ def list_events(
             "actor": actor,
             "from": starts,
             "to": ends,
-            "match": [":".join(_pair(text)) for text in match or ()],
+            "match": [":".join(pair(text)) for text in match or ()],
         }
         show(api.each("/v1/events", query, limit=limit), COLUMNS, as_json=as_json)
 
 
-def _pair(text: str) -> tuple[str, str]:
+def pair(text: str) -> tuple[str, str]:
+    """Name and value of `NAME=VALUE`."""
     name, equals, value = text.partition("=")
     if not equals:
         raise Invalid(

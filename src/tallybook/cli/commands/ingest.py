@@ -119,14 +119,14 @@ def ingest(
     """
     options = {
         "type": type_, "customer": customer, "id": id_, "actor": actor, "source": source,
-        "time": _given({
+        "time": given({
             "column": time, "format": time_format, "base": time_base, "timezone": timezone,
         }),
-        "properties": _pairs(property_), "also": also, "where": where,
+        "properties": pairs(property_), "also": also, "where": where,
         "format": format_, "delimiter": delimiter, "encoding": encoding,
     }  # fmt: skip
     with explained():
-        read = read_mapping(mapping, _given(options))
+        read = read_mapping(mapping, given(options))
         wanted = Import(file, read, batch_size, connections, is_resumed=not from_start)
         if is_dry:
             print_json(wanted.sample(3))
@@ -202,15 +202,17 @@ def _kept(path: Path | None) -> Iterator[Callable[[Problem], None]]:
         yield lambda problem: lines.writelines((encode(problem), b"\n"))
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that say something."""
     return {name: value for name, value in options.items() if value not in (None, "", [], {})}
 
 
-def _pairs(texts: list[str] | None) -> dict[str, str] | None:
-    pairs = {}
+def pairs(texts: list[str] | None) -> dict[str, str] | None:
+    """Names and columns of `NAME=COLUMN`; None where there is none."""
+    found = {}
     for text in texts or ():
         name, equals, column = text.partition("=")
         if not equals or not column:
             raise typer.BadParameter(f"{text!r}: write NAME=COLUMN, or NAME==TEXT.")
-        pairs[name] = column
-    return pairs or None
+        found[name] = column
+    return found or None

@@ -27,7 +27,7 @@ from tallybook.cli.importing.checkpoint import Checkpoint, content_hash
 from tallybook.cli.importing.client_key import client_key
 from tallybook.cli.importing.events import EventMaker
 from tallybook.cli.importing.mapping import FileMapping
-from tallybook.cli.importing.sending import Answered, Batch, Problem, send, send_all
+from tallybook.cli.importing.sending import EVENTS, Answered, Batch, Problem, send, send_all
 from tallybook.domain.kernel.errors import Refusal
 
 PROBLEMS_SHOWN = 10
@@ -60,13 +60,17 @@ class Report(msgspec.Struct):
 
 @dataclass(slots=True)
 class Import:
-    """One file on its way. `watch` is told (done, total, rows) as it goes, `keep` each problem."""
+    """One file on its way to a path of the API.
+
+    `watch` is told (done, total, rows) as it goes, `keep` each problem.
+    """
 
     path: Path
     mapping: FileMapping
     batch_size: int = 1000
     connections: int = 4
     is_resumed: bool = True
+    to: str = EVENTS
     watch: Callable[[int, int, int], None] = lambda _done, _total, _rows: None
     keep: Callable[[Problem], None] = lambda _problem: None
     report: Report = field(init=False)
@@ -87,7 +91,7 @@ class Import:
             batches = self._batches(reading, content, rows_done)
             try:
                 for answered in send_all(
-                    client, _told(batches, checkpoint), connections=self.connections
+                    client, _told(batches, checkpoint), connections=self.connections, to=self.to
                 ):
                     self._account(answered)
                     checkpoint.answered(answered.batch)
@@ -126,7 +130,7 @@ class Import:
         events = [event for event in made if isinstance(event, dict)]
         if not events:
             return False
-        answered = send(client, Batch(events, range(len(events)), rows_done))
+        answered = send(client, Batch(events, range(len(events)), rows_done), self.to)
         return not answered.counts.get("accepted")
 
     def _batches(self, reading: Reading, content: str, rows_done: int) -> Iterator[Batch]:

@@ -17,6 +17,9 @@ import msgspec
 from tallybook.cli.client import refusal_of
 from tallybook.domain.kernel.errors import Refusal, TooLarge, Unavailable
 
+EVENTS = "/v1/events"
+"""Where events are sent, unless they are to wait for a backfill."""
+
 _PATIENCE_SECONDS = 120
 _LONGEST_PAUSE_SECONDS = 10
 _NOT_COUNTED = frozenset({"rejected", "conflict", "quarantined"})
@@ -63,9 +66,9 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 def send_all(
-    client: httpx.Client, batches: Iterable[Batch], *, connections: int
+    client: httpx.Client, batches: Iterable[Batch], *, connections: int, to: str = EVENTS
 ) -> Iterator[Answered]:
-    """Send `batches`, `connections` at a time, and give the answers as they come.
+    """Send `batches` to a path, `connections` at a time, and give the answers as they come.
 
     No more than twice as many batches are held as there are connections, so memory does not grow
     with the file. A server that is away is waited for; a refusal of a whole request is raised.
@@ -76,7 +79,7 @@ def send_all(
         try:
             while True:
                 while len(pending) < 2 * connections and (batch := next(waiting, None)) is not None:
-                    pending.add(pool.submit(send, client, batch))
+                    pending.add(pool.submit(send, client, batch, to))
                 if not pending:
                     return
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -92,11 +95,11 @@ def _has_failed(answered: Future[Answered]) -> bool:
     return answered.exception() is not None
 
 
-def send(client: httpx.Client, batch: Batch) -> Answered:
+def send(client: httpx.Client, batch: Batch, to: str = EVENTS) -> Answered:
     """Send one batch; what is too large for one request goes in halves."""
     body = batch.body or _encode_lines(batch.events)
     try:
-        return _answered(batch, _post(client, body))
+        return _answered(batch, _post(client, body, to))
     except TooLarge as refusal:
         if len(batch.events) == 1:
             problem = Problem(
@@ -110,7 +113,7 @@ def send(client: httpx.Client, batch: Batch) -> Answered:
             )
             return Answered(batch, {"rejected": 1}, (problem,))
     half = len(batch.events) // 2
-    parts = [send(client, _part(batch, part)) for part in (slice(half), slice(half, None))]
+    parts = [send(client, _part(batch, part), to) for part in (slice(half), slice(half, None))]
     verdicts = {verdict for part in parts for verdict in part.counts}
     counts = {name: sum(part.counts.get(name, 0) for part in parts) for name in verdicts}
     return Answered(batch, counts, tuple(p for part in parts for p in part.problems))
@@ -120,7 +123,7 @@ def _part(batch: Batch, part: slice) -> Batch:
     return Batch(batch.events[part], batch.rows[part], batch.last_row, files=batch.files[part])
 
 
-def _post(client: httpx.Client, body: bytes) -> Any:
+def _post(client: httpx.Client, body: bytes, to: str) -> Any:
     """The answer to one request, asked for until the server is able to give it."""
     give_up_at = time.monotonic() + _PATIENCE_SECONDS
     pauses = deque([0.2, 0.5, 1, 2, 5])
@@ -128,7 +131,7 @@ def _post(client: httpx.Client, body: bytes) -> Any:
         pause: float = pauses.popleft() if pauses else _LONGEST_PAUSE_SECONDS
         try:
             response = client.post(
-                "/v1/events", content=body, headers={"Content-Type": "application/x-ndjson"}
+                to, content=body, headers={"Content-Type": "application/x-ndjson"}
             )
             if response.status_code < 400:
                 return msgspec.json.decode(response.content)
