@@ -22,6 +22,7 @@ from pathlib import Path
 import httpx
 from bench.report import Figure, report
 from bench.served import served
+from bench.store import wait_for_merges
 
 from tallybook.bootstrap.config import Config
 from tallybook.domain.kernel.instants import Span
@@ -151,6 +152,7 @@ class Store:
                         "count": min(AT_ONCE, events - first),
                     },
                 )
+        wait_for_merges(self.columnar)
 
     def bare(self, query: str, **more: str) -> int:
         with self.columnar.client() as client:
