@@ -12,8 +12,13 @@ from tallybook.domain.invoicing.invoice import Invoice
 from tallybook.domain.invoicing.reckoned import plan_versions_of
 from tallybook.domain.subscriptions.changes import Change, ToPlan, is_undone
 from tallybook.domain.subscriptions.changing import decide_change, effective_at, undo
-from tallybook.domain.subscriptions.course import Course, course_of
-from tallybook.domain.subscriptions.orders import ChangeOrder, ContractOrder, PlanOrder
+from tallybook.domain.subscriptions.course import Course, course_of, terms_around
+from tallybook.domain.subscriptions.orders import (
+    ChangeOrder,
+    ContractOrder,
+    OverrideOrder,
+    PlanOrder,
+)
 from tallybook.domain.subscriptions.subscription import Status
 from tallybook.services.bill_change import bill_at_once
 from tallybook.services.draw_up_invoices import (
@@ -27,6 +32,7 @@ from tallybook.services.find_plans import sold
 from tallybook.services.find_subscriptions import FullSubscription, in_full, subscription_of
 from tallybook.services.load_footings import load_footings
 from tallybook.services.measure_charges import measure_charges
+from tallybook.services.negotiate import carried_over, negotiated
 from tallybook.services.ports import Records, Wiring
 
 _MOST_BOUNDARIES = 25
@@ -134,17 +140,22 @@ def keep_course(
 
 def _decided(records: Records, course: Course, order: ChangeOrder, now: datetime) -> Course:
     plans = plans_of(records, course)
-    to = _asked_for(records, order, plans[course.subscription.plan_version_id].currency)
-    return decide_change(
-        course, order, at=effective_at(course, order, now=now), now=now, plans=plans, to=to
-    )
+    at = effective_at(course, order, now=now)
+    since = plans[terms_around(course, at).plan_version_id]
+    to = _asked_for(records, order, since)
+    return decide_change(course, order, at=at, now=now, plans=plans, to=to)
 
 
-def _asked_for(records: Records, order: ChangeOrder, currency: str) -> PlanVersion | None:
-    """The plan version that an order names, if it names one."""
+def _asked_for(records: Records, order: ChangeOrder, since: PlanVersion) -> PlanVersion | None:
+    """The plan version that an order names, if it names one, for who was to `since`."""
+    field = "what/overrides"
     match order.what:
-        case PlanOrder(plan=plan, version=number):
-            return sold(records, plan, number, currency=currency, field="what/plan")
+        case PlanOrder(plan=plan, version=number, overrides=overrides):
+            to = sold(records, plan, number, currency=since.currency, field="what/plan")
+            assert to is not None, "a plan is named"
+            return carried_over(records, since, to, overrides, field=field)
+        case OverrideOrder(overrides=overrides):
+            return negotiated(records, since, overrides, field=field)
         case ContractOrder(renews_into=plan):
             return sold(records, plan, None, currency=currency, field="what/renews_into")
     return None

@@ -14,6 +14,7 @@ from tallybook.domain.subscriptions.trials import TrialOrder, check_entitled, ch
 from tallybook.services.find_customers import no_such_customer, now_for, time_of
 from tallybook.services.find_plans import sold, version_to_sell
 from tallybook.services.find_subscriptions import FullSubscription, in_full
+from tallybook.services.negotiate import negotiated
 from tallybook.services.ports import Records, Wiring
 from tallybook.services.schedule_phases import phase_plans
 
@@ -39,6 +40,7 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
             raise no_such_customer(asked.customer, field="customer")
         now = time_of(wiring, records, customer)
         version = version_to_sell(records, asked.plan, asked.version, currency=customer.currency)
+        version = negotiated(records, version, asked.overrides, field="overrides")
         check_agreed_quantities(asked.quantities, version)
         asked = msgspec.structs.replace(asked, quantities=with_add_ons(asked.quantities, version))
         if asked.trial is not None:

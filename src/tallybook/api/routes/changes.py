@@ -11,6 +11,7 @@ from litestar.params import JSONBody, PathParameter
 
 from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.pages import Page
+from tallybook.api.plainly import plainly
 from tallybook.api.routes.invoices import InvoiceAnswer, shown_invoice
 from tallybook.api.routes.subscriptions import (
     SubscriptionAnswer,
@@ -18,6 +19,7 @@ from tallybook.api.routes.subscriptions import (
     shown_subscription,
 )
 from tallybook.api.security import requires
+from tallybook.domain.catalog.overrides import Overrides, said_otherwise
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.subscriptions.changes import AddQuantity, Proration, SetQuantity, Undo
@@ -37,14 +39,15 @@ ChangeNumber = Annotated[int, PathParameter(description="The change's number.", 
 class ChangeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A change: the `number`th recorded, holding from `effective_at`.
 
-    `plan` and `version` of one to another plan, `price` and `quantity` of a quantity, `undoes` the
-    number of the change that one undoes; else null.
+    `plan`, `version` and `overrides` of one to another plan or to other overrides, `price` and
+    `quantity` of a quantity, `undoes` the number of the change that one undoes; else null.
     """
 
     number: int
     kind: str
     plan: str | None
     version: int | None
+    overrides: Overrides | None
     price: str | None
     quantity: str | None
     undoes: int | None
@@ -147,6 +150,7 @@ def _shown(full: FullChange) -> ChangeAnswer:
         kind=str(type(what).__struct_config__.tag),
         plan=None if full.version is None else full.version.plan_key,
         version=None if full.version is None else full.version.version,
+        overrides=None if full.version is None else plainly(said_otherwise(full.version)),
         price=None if counted is None else counted.price_key,
         quantity=None if counted is None else plain(counted.quantity),
         undoes=what.number if isinstance(what, Undo) else None,

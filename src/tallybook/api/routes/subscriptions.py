@@ -11,7 +11,9 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.pages import After, Limit, Page
+from tallybook.api.plainly import plainly
 from tallybook.api.security import requires
+from tallybook.domain.catalog.overrides import Overrides, said_otherwise
 from tallybook.domain.catalog.plan import Interval
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.kernel.decimals import plain
@@ -59,6 +61,7 @@ class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     `ends_at` is the end that was decided, reached or ahead; null if none was. `quantities` are
     those of fees, by price key; a fee that is not named is owed once. `changes` were recorded.
+    `overrides` are what its contract says otherwise than the plan; null where it says nothing.
     On a trial, `trial_ends_at` is when it ends, unless `trial_usage` is reached before.
     """
 
@@ -84,6 +87,7 @@ class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     trial_ends_at: datetime | None
     trial_usage: UsageLimit | None
     changes: int
+    overrides: Overrides | None
     created_at: datetime
 
 
@@ -206,6 +210,7 @@ def shown_subscription(full: FullSubscription) -> SubscriptionAnswer:
         trial_ends_at=full.trial_ends_at,
         trial_usage=None if full.trial_ends_at is None or watch is None else watch.limit,
         changes=subscription.change_count,
+        overrides=plainly(said_otherwise(full.version)),
         created_at=subscription.created_at,
     )
 

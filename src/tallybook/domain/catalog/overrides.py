@@ -131,6 +131,11 @@ def check_overrides(base: PlanVersion, kept: KeptOverrides) -> NegotiatedVersion
     return version
 
 
+def said_otherwise(version: PlanVersion) -> Overrides | None:
+    """What a contract says otherwise; None where it is the plan's own version."""
+    return version.overrides if isinstance(version, NegotiatedVersion) else None
+
+
 def _named_by_key(refusal: Refusal, keys: list[str]) -> Refusal:
     """A refusal of the whole plan as one of the overrides: prices are named by key there."""
     parts = refusal.field.split("/")

@@ -43,6 +43,7 @@ from tallybook.domain.subscriptions.orders import (
     ChangeOrder,
     ContractOrder,
     EndTrialOrder,
+    OverrideOrder,
     PlanOrder,
     ReactivateOrder,
 )
@@ -164,7 +165,7 @@ def _dated(
 ) -> Iterator[Dated]:
     what = order.what
     match what:
-        case PlanOrder():
+        case PlanOrder() | OverrideOrder():
             assert to is not None, "looked up"
             since = plans[terms.plan_version_id]
             yield at, _to_plan(course, terms, at, since, to)

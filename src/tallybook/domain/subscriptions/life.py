@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from tallybook.domain.catalog.overrides import Overrides, said_otherwise
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Refusal
@@ -38,6 +39,7 @@ class Start(
 
     `quantities` are those of fees, by price key; `counting` is how parts of a period are counted.
     A `contract` binds from the start, or from a trial's end; `phases` say what is different later.
+    `overrides` are what this contract says otherwise than the plan.
     """
 
     key: str
@@ -54,6 +56,7 @@ class Start(
     trial: TrialOrder | None = None
     contract: ContractOrder | None = None
     phases: tuple[PhaseOrder, ...] = ()
+    overrides: Overrides | None = None
 
     def checked(self) -> Start:
         """The same in UTC; refused where it cannot be what was meant."""
@@ -230,6 +233,7 @@ def refuse_another(
         "trial": (asked.trial is None or kept.is_trial, asked.trial),
         "contract": (asked.contract is None or kept.change_count > 0, asked.contract),
         "phases": (not asked.phases or kept.change_count > 0, asked.phases),
+        "overrides": (asked.overrides in (None, said_otherwise(version)), asked.overrides),
     }
     differs = [field for field, (is_same, _) in compared.items() if not is_same]
     if differs:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from tallybook.domain.catalog.overrides import Overrides
 from tallybook.domain.catalog.plan import Interval
 from tallybook.domain.subscriptions.calendar import Alignment
 from tallybook.domain.subscriptions.changes import (
@@ -34,10 +35,21 @@ class Order(msgspec.Struct, frozen=True, tag_field="kind", forbid_unknown_fields
 
 
 class PlanOrder(Order, frozen=True, tag="plan"):
-    """To another plan; the latest version, unless one is named."""
+    """To another plan; the latest version, unless one is named.
+
+    With `overrides` the contract says otherwise than that plan. Left out, those that it has go
+    along to another version of the same plan, and end with a change to another plan.
+    """
 
     plan: str
     version: int | None = None
+    overrides: Overrides | None = None
+
+
+class OverrideOrder(Order, frozen=True, tag="override"):
+    """To other overrides over the same plan version: all of them anew; empty are none."""
+
+    overrides: Overrides
 
 
 class EndTrialOrder(Order, frozen=True, tag="end_trial"):
@@ -74,6 +86,7 @@ class ContractOrder(Order, frozen=True, tag="contract"):
 
 AnyOrder = (
     PlanOrder
+    | OverrideOrder
     | SetQuantity
     | AddQuantity
     | Pause
