@@ -113,9 +113,12 @@ class Traffic(Protocol):
         """What arrived of each of these types on each day of the span."""
 
     def sources(
-        self, organization_id: str, types: Sequence[str], span: Span, *, limit: int
+        self, organization_id: str, only: str, span: Span, *, limit: int
     ) -> list[SourceSeen]:
-        """The sources of these types that arrived in the span, those silent for longest first."""
+        """The sources that sent in the span, by type, those silent for longest first.
+
+        Of one type, or of all if `only` is "".
+        """
 
     def stored(
         self, organization_id: str, events: Sequence[SentEvent]

@@ -114,8 +114,7 @@ def report_quality(
     )
     quiet_since = now - timedelta(days=silent_days)
     before = Span(now - timedelta(days=max(days, 2 * silent_days)), span.ends)
-    types = list(seen) if only else [*{*seen, *known}]
-    sources = wiring.traffic.sources(organization_id, types, before, limit=MAX_SOURCES)
+    sources = wiring.traffic.sources(organization_id, only, before, limit=MAX_SOURCES)
     return QualityReport(
         starts=span.starts,
         ends=span.ends,
