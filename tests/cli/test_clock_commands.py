@@ -37,6 +37,14 @@ def test_time_passes_when_it_is_told_to(staged: Program) -> None:
     assert "clock_turned_back" in staged("clock", "advance", "2026-01-01T00:00:00Z", code=1).err
 
 
+def test_time_passes_for_one_customer(staged: Program) -> None:
+    staged("customer", "create", "acme", "--name", "Acme", "--currency", "EUR")
+    at = "2026-01-01T00:00:00Z"
+    passed = staged("clock", "advance", at, "--customer", "acme", "--json").json
+    assert (passed["customer"], passed["at"]) == ("acme", at)
+    assert "none: goes by the time that it is" in staged("clock", "show").out
+
+
 def test_a_live_organization_is_not_played_with(tallybook: Any) -> None:
     assert "live" in tallybook("clock", "show").out
     assert "live_organization" in tallybook("clock", "advance", "2027-01-01T00:00:00Z", code=1).err

@@ -1,4 +1,4 @@
-"""Contracts with a term, told in calendar order on a test clock. Rules: docs/semantics/contracts.md."""
+"""Contracts with a term, told in calendar order. Rules: docs/semantics/contracts.md."""
 
 from __future__ import annotations
 

@@ -85,7 +85,8 @@ def post_change(
     """Change a subscription: now, with its period, from a past or from a future time.
 
     Credits for what was billed in advance and the charges that replace them are lines of the next
-    invoice; with `bills_at_once` of one that is drawn up now. Nothing is overwritten: each change is a fact of its own, and can be undone.
+    invoice; with `bills_at_once`, of one that is drawn up now. Nothing is overwritten: each change
+    is a fact of its own, and can be undone.
     """
     return _changed(change_subscription(wiring, organization_id, key, data))
 

@@ -7,6 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from tallybook.cli.commands.agreeing import (
+    BillsNow,
+    NoticeDays,
+    Renewal,
+    RenewsInto,
+    contract,
+    given,
+)
 from tallybook.cli.commands.invoice import show_whole
 from tallybook.cli.commands.subscription import FIELDS, Key
 from tallybook.cli.session import AsJson, session_of
@@ -14,11 +22,11 @@ from tallybook.cli.tables import Column, moment, print_json, screen, show, show_
 
 commands = typer.Typer(
     no_args_is_help=True,
-    help="Changes of a subscription: plan, quantity, pause, resume, end-trial, reactivate, list,"
-    " undo.",
+    help="Changes of a subscription: plan, quantity, pause, resume, end-trial, reactivate,"
+    " contract, calendar, list, undo.",
 )
 
-At = Annotated[str, typer.Option("--at", help="now or period_end.")]
+At = Annotated[str, typer.Option("--at", help="now, period_end or term_end.")]
 Since = Annotated[str, typer.Option("--effective-at", help="RFC 3339, past or ahead.")]
 ProratedBy = Annotated[
     str, typer.Option("--proration", help="Of its period's fees: prorated, none or full.")
@@ -61,12 +69,13 @@ def to_plan(
     at: At = "",
     effective_at: Since = "",
     proration: ProratedBy = "",
+    bills_now: BillsNow = False,
     is_preview: IsPreview = False,
     as_json: AsJson = False,
 ) -> None:
     """To another plan: an upgrade or a downgrade."""
     what = {"kind": "plan", "plan": plan, "version": version}
-    body = _body(what, at, effective_at, proration)
+    body = _body(what, at, effective_at, proration, bills_now=bills_now)
     _change(context, key, body, is_preview=is_preview, as_json=as_json)
 
 
@@ -85,6 +94,7 @@ def quantity(
     at: At = "",
     effective_at: Since = "",
     proration: ProratedBy = "",
+    bills_now: BillsNow = False,
     is_preview: IsPreview = False,
     as_json: AsJson = False,
 ) -> None:
@@ -92,7 +102,7 @@ def quantity(
     kind = "add_quantity" if is_added or is_taken else "set_quantity"
     amount = f"-{count}" if is_taken else count
     what = {"kind": kind, "price_key": price, "quantity": amount}
-    body = _body(what, at, effective_at, proration)
+    body = _body(what, at, effective_at, proration, bills_now=bills_now)
     _change(context, key, body, is_preview=is_preview, as_json=as_json)
 
 
@@ -105,10 +115,11 @@ def _add_simple(kind: str, about: str) -> None:
         at: At = "",
         effective_at: Since = "",
         proration: ProratedBy = "",
+        bills_now: BillsNow = False,
         is_preview: IsPreview = False,
         as_json: AsJson = False,
     ) -> None:
-        body = _body({"kind": kind}, at, effective_at, proration)
+        body = _body({"kind": kind}, at, effective_at, proration, bills_now=bills_now)
         _change(context, key, body, is_preview=is_preview, as_json=as_json)
 
 
@@ -116,6 +127,52 @@ _add_simple("pause", "No service and no fees until it is resumed.")
 _add_simple("resume", "Service and fees again.")
 _add_simple("end_trial", "The trial is over; from now on it is paid for.")
 _add_simple("reactivate", "One that has ended begins again, on its calendar.")
+
+
+@commands.command(
+    "contract",
+    epilog="Example: [cyan]tallybook subscription change contract acme-pro year"
+    " --notice-days 30[/]",
+)
+def to_contract(
+    context: typer.Context,
+    key: Key,
+    term: Annotated[str, typer.Argument(help="How long both are bound: year, 2:year, 6:month.")],
+    *,
+    renewal: Renewal = "",
+    renews_into: RenewsInto = "",
+    notice_days: NoticeDays = None,
+    at: At = "",
+    effective_at: Since = "",
+    as_json: AsJson = False,
+) -> None:
+    """Bind both by a contract with a term, in place of one there was."""
+    what = {"kind": "contract", **(contract(term, renewal, renews_into, notice_days) or {})}
+    body = _body(what, at, effective_at, "", bills_now=False)
+    _change(context, key, body, is_preview=False, as_json=as_json)
+
+
+@commands.command(
+    "calendar",
+    epilog="Example: [cyan]tallybook subscription change calendar acme-pro"
+    " --anchor 2026-04-15T00:00:00Z[/]",
+)
+def to_calendar(
+    context: typer.Context,
+    key: Key,
+    *,
+    alignment: Annotated[str, typer.Option(help="anniversary or calendar.")] = "",
+    anchor: Annotated[str, typer.Option(help="RFC 3339; the change's time without.")] = "",
+    at: At = "",
+    effective_at: Since = "",
+    bills_now: BillsNow = False,
+    is_preview: IsPreview = False,
+    as_json: AsJson = False,
+) -> None:
+    """Count periods otherwise from then on: from another day, or with the calendar."""
+    what = {"kind": "calendar", "alignment": alignment, "anchor": anchor}
+    body = _body(what, at, effective_at, "", bills_now=bills_now)
+    _change(context, key, body, is_preview=is_preview, as_json=as_json)
 
 
 @commands.command("list")
@@ -138,10 +195,11 @@ def undo(
         _show_changed(api.delete(f"/v1/subscriptions/{key}/changes/{number}"), as_json)
 
 
-def _body(what: Mapping[str, Any], at: str, effective_at: str, proration: str) -> dict[str, Any]:
-    said = {"at": at, "effective_at": effective_at, "proration": proration}
-    given = {name: text for name, text in said.items() if text}
-    return {"what": {name: value for name, value in what.items() if value is not None}, **given}
+def _body(
+    what: Mapping[str, Any], at: str, effective_at: str, proration: str, *, bills_now: bool
+) -> dict[str, Any]:
+    said = given(at=at, effective_at=effective_at, proration=proration, bills_at_once=bills_now)
+    return {"what": given(**what), **said}
 
 
 def _change(
@@ -169,3 +227,5 @@ def _show_changed(changed: Mapping[str, Any], as_json: bool) -> None:
         return
     show(changed["changes"], _COLUMNS, as_json=False)
     show_one(changed["subscription"], FIELDS, as_json=False)
+    for invoice in changed["invoices"]:
+        show_whole(invoice)

@@ -37,15 +37,20 @@ def advance(
     finalize: Annotated[
         bool, typer.Option("--finalize", help="Number and freeze invoices on the way.")
     ] = False,
+    customer: Annotated[
+        str, typer.Option(help="Only of this customer, on a clock of its own from then on.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Let time pass: whatever is due up to then happens, in order."""
+    path = f"/v1/customers/{customer}/test-clock" if customer else "/v1/test-clock"
     with session_of(context).open() as api:
-        passed = api.post("/v1/test-clock", {"at": at, "finalize": finalize})
+        passed = api.post(path, {"at": at, "finalize": finalize})
     if as_json:
         print_json(passed)
     else:
-        show_one(passed, _FIELDS, as_json=False)
+        fields = _FIELDS[1:2] if customer else _FIELDS
+        show_one(passed, fields, as_json=False)
         show_run(passed["run"])
     if passed["run"]["stuck"]:
         raise typer.Exit(REFUSED)

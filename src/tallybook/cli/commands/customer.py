@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,12 +13,28 @@ commands = typer.Typer(no_args_is_help=True, help="Customers: create, list, show
 
 Key = Annotated[str, typer.Argument(help="The customer's key: its name in your events.")]
 
+Parent = Annotated[str | None, typer.Option(help="The key of the customer that it belongs to.")]
+InvoicedAt = Annotated[
+    str | None, typer.Option(help="Whose invoices its lines are on: self or parent.")
+]
+UsageAt = Annotated[
+    str | None, typer.Option(help="Whose subscriptions charge for its usage: self or parent.")
+]
+HasPaymentMethod = Annotated[
+    bool | None,
+    typer.Option("--payment-method/--no-payment-method", help="Whether one is on file."),
+]
+
 FIELDS = (
     Column("key", "key", style="bold"),
     Column("name", "name"),
     Column("currency", "currency"),
     Column("time zone", "timezone"),
     Column("locale", "locale"),
+    Column("parent", "parent"),
+    Column("invoiced at", lambda result: result["invoiced_at"] if result["parent"] else ""),
+    Column("usage at", lambda result: result["usage_at"] if result["parent"] else ""),
+    Column("clock", moment("clock_at")),
     Column("id", "id", style="dim"),
     Column("created", moment("created_at")),
 )
@@ -37,12 +53,25 @@ def create(
     currency: Annotated[str, typer.Option(help="ISO 4217, such as EUR.")],
     timezone: Annotated[str, typer.Option(help="IANA, such as Europe/Stockholm.")] = "UTC",
     locale: Annotated[str, typer.Option(help="The invoices' language, such as sv.")] = "en",
+    parent: Parent = None,
+    invoiced_at: InvoicedAt = None,
+    usage_at: UsageAt = None,
+    has_payment_method: HasPaymentMethod = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a customer. The same again is no error; something else under its key is."""
-    body = {
-        "key": key, "name": name, "currency": currency, "timezone": timezone, "locale": locale,
-    }  # fmt: skip
+    said = {
+        "key": key,
+        "name": name,
+        "currency": currency,
+        "timezone": timezone,
+        "locale": locale,
+        "parent": parent,
+        "invoiced_at": invoiced_at,
+        "usage_at": usage_at,
+        "has_payment_method": has_payment_method,
+    }
+    body = {field: value for field, value in said.items() if value is not None}
     with session_of(context).open() as api:
         show_one(api.post("/v1/customers", body), FIELDS, as_json=as_json)
 
@@ -70,10 +99,26 @@ def change(
     currency: Annotated[str | None, typer.Option(help="Only before any subscription.")] = None,
     timezone: Annotated[str | None, typer.Option(help="For subscriptions to come.")] = None,
     locale: Annotated[str | None, typer.Option(help="For invoices to come.")] = None,
+    parent: Parent = None,
+    has_no_parent: Annotated[bool, typer.Option("--no-parent", help="On its own.")] = False,
+    invoiced_at: InvoicedAt = None,
+    usage_at: UsageAt = None,
+    has_payment_method: HasPaymentMethod = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what is named; the rest stays."""
-    said = {"name": name, "currency": currency, "timezone": timezone, "locale": locale}
-    body = {field: value for field, value in said.items() if value is not None}
+    said = {
+        "name": name,
+        "currency": currency,
+        "timezone": timezone,
+        "locale": locale,
+        "parent": parent,
+        "invoiced_at": invoiced_at,
+        "usage_at": usage_at,
+        "has_payment_method": has_payment_method,
+    }
+    body: dict[str, Any] = {field: value for field, value in said.items() if value is not None}
+    if has_no_parent:
+        body["parent"] = None
     with session_of(context).open() as api:
         show_one(api.patch(f"/v1/customers/{key}", body), FIELDS, as_json=as_json)

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
+from tallybook.cli.commands.agreeing import (
+    BillsNow,
+    NoticeDays,
+    Phases,
+    Renewal,
+    RenewsInto,
+    Term,
+    contract,
+    given,
+    phases,
+    usage_limit,
+)
 from tallybook.cli.session import AsJson, Limit, session_of
 from tallybook.cli.tables import Column, moment, show, show_one, stretch
 
 commands = typer.Typer(
-    no_args_is_help=True, help="Subscriptions: create, list, show, change, cancel, keep."
+    no_args_is_help=True,
+    help="Subscriptions: create, list, show, change, phases, schedule, cancel, keep.",
 )
 
 Key = Annotated[str, typer.Argument(help="The subscription's key.")]
@@ -22,11 +36,25 @@ COLUMNS = (
     Column("status", "status"),
     Column("period", stretch("period", "timezone")),
 )
+
+
+def _contract(result: Mapping[str, Any]) -> str:
+    terms = result["contract"]
+    if terms is None:
+        return ""
+    if terms["term"] is None:
+        return "open-ended"
+    return f"until {moment('term/ends')(terms)}, then {terms['renewal'].replace('_', ' ')}"
+
+
 FIELDS = (
     *COLUMNS,
     Column("time zone", "timezone"),
     Column("billed", lambda result: f"every {result['interval_count']} {result['interval']}"),
     Column("quantities", "quantities"),
+    Column("trial until", moment("trial_ends_at")),
+    Column("contract", _contract),
+    Column("notice due", moment("contract/notice_due_at")),
     Column("alignment", "alignment"),
     Column("anchor", moment("anchor")),
     Column("starts", moment("starts_at")),
@@ -57,8 +85,25 @@ def create(
     ] = None,
     counting: Annotated[str, typer.Option(help="Parts of periods: by_day or by_second.")] = "",
     trial_days: Annotated[int | None, typer.Option(help="Days of a trial.")] = None,
+    trial_usage: Annotated[
+        str, typer.Option(help="A trial until so much is used, such as calls=1000.")
+    ] = "",
     trial_then: Annotated[str, typer.Option(help="After it: paid, free or ended.")] = "",
     free_plan: Annotated[str, typer.Option(help="The plan that a free trial ends in.")] = "",
+    trial_needs_payment_method: Annotated[
+        bool, typer.Option("--trial-needs-payment-method", help="Refused to whom has none.")
+    ] = False,
+    without_payment_method: Annotated[
+        str, typer.Option(help="After a trial of who has none: paid, paused or ended.")
+    ] = "",
+    trial_again: Annotated[
+        bool, typer.Option("--trial-again", help="Also to whom had one of this plan.")
+    ] = False,
+    term: Term = "",
+    renewal: Renewal = "",
+    renews_into: RenewsInto = "",
+    notice_days: NoticeDays = None,
+    phase: Phases = None,
     as_json: AsJson = False,
 ) -> None:
     """Subscribe a customer to a plan. The same again is no error."""
@@ -74,9 +119,20 @@ def create(
         "anchor": anchor,
         "counting": counting,
         "quantities": dict(_pair(text) for text in quantity) if quantity else None,
-        "trial": _given(days=trial_days, then=trial_then, free_plan=free_plan) or None,
+        "trial": given(
+            days=trial_days,
+            usage=usage_limit(trial_usage),
+            then=trial_then,
+            free_plan=free_plan,
+            requires_payment_method=trial_needs_payment_method,
+            without_payment_method=without_payment_method,
+            again=trial_again,
+        )
+        or None,
+        "contract": contract(term, renewal, renews_into, notice_days),
+        "phases": phases(phase) or None,
     }
-    body = _given(**said)
+    body = given(**said)
     with session_of(context).open() as api:
         show_one(api.post("/v1/subscriptions", body), FIELDS, as_json=as_json)
 
@@ -85,10 +141,6 @@ def _pair(text: str) -> tuple[str, str]:
     """`seats=5` as a key and a number."""
     key, _, count = text.rpartition("=")
     return key, count
-
-
-def _given(**said: object) -> dict[str, object]:
-    return {field: value for field, value in said.items() if value not in ("", None)}
 
 
 @commands.command("list")
@@ -115,16 +167,29 @@ def show_subscription(context: typer.Context, key: Key, as_json: AsJson = False)
 def cancel(
     context: typer.Context,
     key: Key,
+    *,
     is_now: Annotated[
         bool, typer.Option("--now", help="At once, not at the end of the period.")
     ] = False,
+    at: Annotated[
+        str, typer.Option(help="now, period_end or term_end; without, as a contract lets it.")
+    ] = "",
     refund: Annotated[
         str, typer.Option(help="Of the period's fees: prorated, full or none.")
     ] = "prorated",
+    waives_contract: Annotated[
+        bool, typer.Option("--waive-contract", help="Although the term is not over.")
+    ] = False,
+    bills_now: BillsNow = False,
     as_json: AsJson = False,
 ) -> None:
-    """End a subscription with its period. What was used until then is billed."""
-    body = {"at": "now" if is_now else "period_end", "refund": refund}
+    """End a subscription with its period, or by notice. What was used until then is billed."""
+    body = given(
+        at="now" if is_now else at,
+        refund=refund,
+        waives_contract=waives_contract,
+        bills_at_once=bills_now,
+    )
     with session_of(context).open() as api:
         ended = api.post(f"/v1/subscriptions/{key}/cancellation", body)
         show_one(ended, FIELDS, as_json=as_json)
@@ -136,3 +201,36 @@ def keep(context: typer.Context, key: Key, as_json: AsJson = False) -> None:
     with session_of(context).open() as api:
         kept = api.delete(f"/v1/subscriptions/{key}/cancellation")
         show_one(kept, FIELDS, as_json=as_json)
+
+
+_PHASE_COLUMNS = (
+    Column("from", moment("starts")),
+    Column("to", moment("ends")),
+    Column("plan", lambda result: f"{result['plan']} v{result['version']}", style="bold"),
+    Column("quantities", "quantities"),
+    Column("trial", "is_trial"),
+    Column("paused", "is_paused"),
+    Column("contract", "is_under_contract"),
+)
+
+
+@commands.command("phases")
+def show_phases(context: typer.Context, key: Key, as_json: AsJson = False) -> None:
+    """Show what a subscription is to, from its start to its end, by all that is decided."""
+    with session_of(context).open() as api:
+        found = api.get(f"/v1/subscriptions/{key}/phases")["results"]
+    show(found, _PHASE_COLUMNS, as_json=as_json)
+
+
+@commands.command(
+    "schedule",
+    epilog="Example: [cyan]tallybook subscription schedule acme-pro --phase"
+    " from=2026-07-01T00:00:00Z,seats=10 --phase after=12,plan=enterprise[/]",
+)
+def schedule(
+    context: typer.Context, key: Key, phase: Phases = None, as_json: AsJson = False
+) -> None:
+    """Schedule what is different later, in place of what was scheduled before."""
+    with session_of(context).open() as api:
+        found = api.put(f"/v1/subscriptions/{key}/phases", {"phases": phases(phase)})["results"]
+    show(found, _PHASE_COLUMNS, as_json=as_json)
