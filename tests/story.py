@@ -51,6 +51,13 @@ class Story:
         put: Answer = answered.json()
         return put
 
+    def put_refused(self, path: str, body: Any) -> Answer:
+        """The problem that the API answers with when something cannot be so."""
+        answered = self._client.put(path, json=body)
+        assert answered.is_client_error, f"{path}: {answered.text}"
+        problem: Answer = answered.json()
+        return problem
+
     def delete(self, path: str) -> Answer:
         """What the API answers when something is taken back."""
         answered = self._client.delete(path)

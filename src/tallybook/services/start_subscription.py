@@ -12,10 +12,11 @@ from tallybook.domain.subscriptions.changing import check_agreed_quantities
 from tallybook.domain.subscriptions.life import NamedPlans, Start, agreed, begin, refuse_another
 from tallybook.domain.subscriptions.trials import TrialOrder, check_entitled, check_limit
 from tallybook.services.find_customers import no_such_customer, now_for, time_of
-from tallybook.services.find_plans import sold, version_to_sell
+from tallybook.services.find_plans import sold
 from tallybook.services.find_subscriptions import FullSubscription, in_full
 from tallybook.services.negotiate import negotiated
 from tallybook.services.ports import Records, Wiring
+from tallybook.services.run_experiment import version_for
 from tallybook.services.schedule_phases import phase_plans
 
 
@@ -39,7 +40,7 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
         if customer is None:
             raise no_such_customer(asked.customer, field="customer")
         now = time_of(wiring, records, customer)
-        version = version_to_sell(records, asked.plan, asked.version, currency=customer.currency)
+        version = version_for(records, asked.plan, asked.version, customer, now=now)
         version = negotiated(records, version, asked.overrides, field="overrides")
         check_agreed_quantities(asked.quantities, version)
         asked = msgspec.structs.replace(asked, quantities=with_add_ons(asked.quantities, version))

@@ -7,7 +7,7 @@ computed anywhere, and a customer meets the same prices on every page before any
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -21,21 +21,18 @@ MOST_WEIGHT = 1_000_000
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One way in which the plan is sold: a version, of the plan itself or of another one.
+    """One way in which the plan is sold: a version of it.
 
     `weight` is its share of the weights of all arms; one of weight zero takes nobody new.
     """
 
     key: str
     version: int
-    plan: str = ""
     weight: int = 1
 
     def check(self) -> None:
         """Refuse what could not be an arm."""
         checked_key(self.key)
-        if self.plan:
-            checked_key(self.plan, field="plan")
         if not 0 <= self.weight <= MOST_WEIGHT:
             raise Invalid(
                 "weight_out_of_range",
@@ -54,14 +51,14 @@ class ExperimentOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class Progress(StrEnum):
-    """Whether an experiment still decides what new subscribers get."""
+    """Whether an experiment still decides what those get who have met no arm of it."""
 
     RUNNING = "running"
     ENDED = "ended"
 
 
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):
-    """An experiment on a plan. Once ended, `winner` is the arm that new subscribers get, if any."""
+    """An experiment on a plan. Once it has ended, `winner` is the arm that did best, if any did."""
 
     key: str
     name: str
@@ -134,8 +131,8 @@ def place(experiment_key: str, customer_key: str) -> int:
 def assigned(experiment_key: str, arms: Sequence[Arm], customer_key: str) -> Arm:
     """The arm of a customer that has met none: its place, scaled to the weights, in order of arms.
 
-    The arms share the numbers in stretches as long as their weights; a larger weight of the last
-    arm alone moves nobody from one of the others to another of them.
+    The arms share the numbers in stretches as long as their weights. Other weights move the edges,
+    and so only those who have met no arm yet.
     """
     whole = sum(arm.weight for arm in arms)
     at = place(experiment_key, customer_key) * whole >> 64
@@ -150,16 +147,13 @@ def changed(kept: Experiment, wanted: Experiment) -> Experiment:
     """The experiment with other weights or name; what customers met cannot be another thing."""
     if kept.progress is Progress.ENDED:
         raise _ended(kept)
-    sold = {arm.key: (arm.plan or kept.plan, arm.version) for arm in kept.arms}
-    for arm in wanted.arms:
-        if sold.get(arm.key, (arm.plan or wanted.plan, arm.version)) != (
-            arm.plan or wanted.plan,
-            arm.version,
-        ):
+    sold = {arm.key: arm.version for arm in kept.arms}
+    for index, arm in enumerate(wanted.arms):
+        if sold.get(arm.key, arm.version) != arm.version:
             raise Conflicting(
                 "arm_differs",
-                f"Arm {arm.key!r} sells version {sold[arm.key][1]} of {sold[arm.key][0]!r}.",
-                field="arms",
+                f"Arm {arm.key!r} sells version {sold[arm.key]}.",
+                field=f"arms/{index}/version",
                 mend="Give the other version an arm of another key.",
             )
     missing = sold.keys() - {arm.key for arm in wanted.arms}
@@ -187,6 +181,15 @@ def ended(kept: Experiment, *, winner: str, now: datetime) -> Experiment:
             mend=f"Name one of {', '.join(arm.key for arm in kept.arms)}, or none.",
         )
     return msgspec.structs.replace(kept, progress=Progress.ENDED, winner=winner, ended_at=now)
+
+
+def by_precedence(experiments: Iterable[Experiment]) -> list[Experiment]:
+    """Of several on one plan the one that runs comes first, then what ended last."""
+    return sorted(
+        experiments,
+        key=lambda each: (each.ended_at is None, each.ended_at or each.started_at, each.key),
+        reverse=True,
+    )
 
 
 def _ended(kept: Experiment) -> Conflicting:
