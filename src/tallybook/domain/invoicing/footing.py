@@ -196,7 +196,7 @@ def place_of(invoice: InvoiceHeader) -> tuple[datetime, int]:
     if invoice.occasion is Occasion.OPENING:
         return invoice.period.starts, 0
     changes = invoice.reckoning.changes if invoice.reckoning is not None else 0
-    return invoice.period.starts, 1 + changes
+    return invoice.period.starts, changes if invoice.occasion is Occasion.CHANGE else 1 + changes
 
 
 def earlier_lines_of(invoice: Invoice) -> list[EarlierLine]:

@@ -71,7 +71,11 @@ class SqlEarlierLines:
 
     def _bills(self, asked: sa.TableValuedAlias) -> sa.Select[Any]:
         of = asked.c
-        place = sa.case((_ROW.occasion == Occasion.OPENING.value, 0), else_=1 + _ROW.change_count)
+        place = sa.case(
+            (_ROW.occasion == Occasion.OPENING.value, 0),
+            (_ROW.occasion == Occasion.CHANGE.value, _ROW.change_count),
+            else_=1 + _ROW.change_count,
+        )
         is_before = sa.or_(
             of.before_starts.is_(None),
             sa.tuple_(_ROW.period_starts, place) < sa.tuple_(of.before_starts, of.before_place),
