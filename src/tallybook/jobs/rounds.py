@@ -24,10 +24,11 @@ def in_rounds(
                 if stopped.is_set():
                     return
 
-    thread = threading.Thread(target=rounds, name=name)
-    thread.start()
+    thread = threading.Thread(target=rounds, name=name, daemon=True)
     try:
+        thread.start()  # a signal that ends the program may raise in here
         yield
     finally:
         stopped.set()
-        thread.join()
+        if thread.is_alive():
+            thread.join()
