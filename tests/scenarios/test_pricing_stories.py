@@ -131,3 +131,52 @@ def test_a_preview_of_usage_that_there_is_not(story: Story, wrong: Answer, field
         "ends_at": "2026-02-01T00:00:00Z",
     }
     assert story.refused("/v1/price-previews", asked | wrong)["field"] == field
+
+
+def test_last_month_without_saying_which(story: Story, clock: Clock) -> None:
+    """By the customer's calendar: in Stockholm the night before February is February already."""
+    story.plan("old", {"key": "tokens", "meter": "tokens", "rule": PER_UNIT})
+    use(story, 1000, day(1, 3))
+    use(story, 9, day(1, 31, 23))
+    clock.now = day(2, 2)
+    asked = {"customer": "acme", "plan": "old"}
+    assert story.post("/v1/price-previews", asked)["total"] == "1000.00"
+    february = story.post("/v1/price-previews", {**asked, "period": "2026-02"})
+    assert february["total"] == "9.00"
+    both = {**asked, "period": "2026-02", "starts_at": day(1).isoformat()}
+    assert story.refused("/v1/price-previews", both)["field"] == "period"
+
+
+def dated(price_of: str) -> Answer:
+    return {
+        "model": "price_list",
+        "price_of": price_of,
+        "entries": [
+            {"rule": {"model": "per_unit", "unit_amount": "2"}},
+            {"starts_on": "2026-01-16", "rule": {"model": "per_unit", "unit_amount": "1"}},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("price_of", "january", "why"),
+    [
+        ("usage", "32.00", "12 at 2 until the local midnight of the 16th, 8 at 1 from then on"),
+        ("period_start", "40.00", "20 at the price of 1 January; the new one counts from February"),
+    ],
+)
+def test_a_price_that_falls_in_mid_month(
+    story: Story, clock: Clock, price_of: str, january: str, why: str
+) -> None:
+    """A price list with dates, from a plan to the invoices of two months."""
+    story.plan("list", {"key": "tokens", "meter": "tokens", "rule": dated(price_of)})
+    story.subscribe("acme", "list", day(1))
+    use(story, 12, day(1, 15, 22))  # 23:00 in Stockholm
+    use(story, 8, day(1, 15, 23))  # midnight there: the 16th
+    use(story, 5, day(2, 10))
+    clock.now = day(3, 2)
+    story.bill()
+    bills = story.invoices("acme")
+    assert [bill["total"] for bill in bills][-2:] == [january, "5.00"], why
+    for bill in bills:
+        assert story.post(f"/v1/invoices/{bill['id']}/verify")["is_equal"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -23,6 +22,7 @@ from tallybook.domain.subscriptions.migrating import moved
 from tallybook.domain.subscriptions.migration import MigrationOrder
 from tallybook.services.measure_charges import UsageSheet, Wanted, measure_charges, wanted_by
 from tallybook.services.ports import Records, Wiring
+from tallybook.services.preview_price import last_month
 from tallybook.services.select_subscribers import (
     Selection,
     Subscriber,
@@ -87,7 +87,7 @@ def preview_migration(
     """
     order = order.checked()
     as_of = wiring.event_log.position()
-    period = period or last_month(wiring.now_of(organization_id))
+    period = period or last_month(wiring.now_of(organization_id), zone("UTC"))
     sums: dict[str, Counter[str]] = {}
     effects: list[Effect] = []
     skipped: list[Skipped] = []
@@ -111,12 +111,6 @@ def preview_migration(
         skipped=tuple(skipped),
         skipped_count=skipped_count,
     )
-
-
-def last_month(now: datetime) -> str:
-    """The name of the last whole month before `now`, by UTC."""
-    last_day = now.replace(day=1) - timedelta(days=1)
-    return f"{last_day:%Y-%m}"
 
 
 def _parted(

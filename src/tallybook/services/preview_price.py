@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tallybook.domain.catalog.plan import PlanTerms
+from tallybook.domain.catalog.plan import PlanTerms, PlanVersion
 from tallybook.domain.catalog.price import Price
 from tallybook.domain.catalog.usage_need import Circumstances, Portion
 from tallybook.domain.catalog.working import RatedLine
@@ -16,9 +18,10 @@ from tallybook.domain.kernel.decimals import bounded
 from tallybook.domain.kernel.errors import Invalid, Missing, Refusal
 from tallybook.domain.kernel.instants import Span, zone
 from tallybook.domain.kernel.money import Money, to_minor_units
+from tallybook.domain.metering.windows import named_period
 from tallybook.domain.rating.measurable import check_measurable
 from tallybook.domain.rating.rate import rate_usage
-from tallybook.services.find_customers import customer_of, no_such_customer
+from tallybook.services.find_customers import customer_of, no_such_customer, time_of
 from tallybook.services.measure_charges import measure_charges, wanted_by
 from tallybook.services.ports import Wiring
 
@@ -75,12 +78,20 @@ def preview_price(
 
 
 def preview_usage(
-    wiring: Wiring, organization_id: str, terms: PlanTerms, *, customer: str, span: Span
+    wiring: Wiring,
+    organization_id: str,
+    terms: PlanTerms,
+    *,
+    customer: str,
+    span: Span | None = None,
+    period: str = "",
 ) -> Preview:
-    """Rate what a customer, by key or id, used within `span`; fees are those of one whole period.
+    """Rate what a customer, by key or id, used; fees are those of one whole period.
 
-    The usage is that of this moment. The terms must be such as could be published: their meters are
-    there and can be split as the prices need.
+    Within `span`, or in a named period of the customer's calendar, such as 2026-03; without either
+    in its last whole month. The usage is that of this moment, a plan's amounts are those in the
+    customer's currency. The terms must be such as could be published: their meters are there and
+    can be split as the prices need.
     """
     terms.check()
     with wiring.books.begin(organization_id) as records:
@@ -88,9 +99,15 @@ def preview_usage(
             who = customer_of(records, customer)
         except Missing:
             raise no_such_customer(customer, field="customer") from None
+        now = time_of(wiring, records, who)
         meters = records.meters.by_keys(terms.meters)
     terms.check_meters({key: meter.dimensions for key, meter in meters.items()})
-    check_measurable(terms.prices, meters)
+    check_measurable(terms, meters)
+    if isinstance(terms, PlanVersion):
+        terms = terms.priced_in(who.currency)
+    if span is None:
+        local = zone(who.timezone)
+        span = named_period(period or last_month(now, local), local)
     as_of = wiring.event_log.position()
     wanted = {
         price.key: wanted_by(price, meters[price.meter], who, span)
@@ -108,6 +125,12 @@ def preview_usage(
             charged = rate_fee(charge)
         lines.append(_line(terms, price, charged.rated, charged.unit))
     return _summed(terms, lines)
+
+
+def last_month(now: datetime, timezone: ZoneInfo) -> str:
+    """The name of the last month that was over at `now` by local clocks: 2026-03."""
+    last_day = now.astimezone(timezone).replace(day=1) - timedelta(days=1)
+    return f"{last_day:%Y-%m}"
 
 
 def _line(terms: PlanTerms, price: Price, rated: RatedLine, unit: str) -> PreviewedLine:

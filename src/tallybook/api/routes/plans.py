@@ -18,7 +18,7 @@ from tallybook.api.security import requires
 from tallybook.api.workings import StepAnswer, answer_working
 from tallybook.domain.catalog.difference import Change, Difference
 from tallybook.domain.catalog.difference_wording import sentence
-from tallybook.domain.catalog.plan import PlanTerms, PlanVersion, terms_of
+from tallybook.domain.catalog.plan import PlanTerms, PlanVersion
 from tallybook.domain.catalog.price import Price
 from tallybook.domain.catalog.usage_need import Portion
 from tallybook.domain.customers.organization import Scope
@@ -153,7 +153,11 @@ class PricePreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     The prices are those of a published `plan` (its latest `version` unless named), or `prices` that
     are only thought of, with their `currency`. `quantities` gives a price's quantity by its key;
     `usage` gives it split, for prices that need that. What is not named is rated at no usage; a fee
-    at one. With `customer` the usage is what that customer used from `starts_at` to `ends_at`.
+    at one.
+
+    With `customer` the usage is what that customer used from `starts_at` to `ends_at`, or in a
+    named `period` such as 2026-03 by its calendar; without any of these in its last whole month.
+    A plan that is sold in several currencies is rated in the customer's, or in `currency`.
     """
 
     plan: str | None = None
@@ -165,6 +169,7 @@ class PricePreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     customer: str | None = None
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    period: str = ""
     timezone: str = "UTC"
     locale: str = "en"
 
@@ -197,7 +202,12 @@ def create_price_preview(
     terms = _terms(wiring, organization_id, data)
     if data.customer is not None:
         preview = preview_usage(
-            wiring, organization_id, terms, customer=data.customer, span=_span(data)
+            wiring,
+            organization_id,
+            terms,
+            customer=data.customer,
+            span=_span(data),
+            period=data.period,
         )
     else:
         usage: dict[str, tuple[Portion, ...]] = {
@@ -219,11 +229,12 @@ def _terms(wiring: Wiring, organization_id: str, data: PricePreviewRequest) -> P
             mend="Send either plan, or prices with their currency.",
         )
     if data.plan is not None:
-        return terms_of(find_plan(wiring, organization_id, data.plan, number=data.version))
+        version = find_plan(wiring, organization_id, data.plan, number=data.version)
+        return version.priced_in(data.currency) if data.currency else version
     return PlanTerms(plan_key="preview", name="Preview", currency=data.currency, prices=data.prices)
 
 
-def _span(data: PricePreviewRequest) -> Span:
+def _span(data: PricePreviewRequest) -> Span | None:
     if data.quantities or data.usage:
         raise Invalid(
             "usage_twice",
@@ -231,12 +242,14 @@ def _span(data: PricePreviewRequest) -> Span:
             field="customer",
             mend="Leave out either customer, or quantities and usage.",
         )
-    if data.starts_at is None or data.ends_at is None:
+    if data.starts_at is None and data.ends_at is None:
+        return None
+    if data.starts_at is None or data.ends_at is None or data.period:
         raise Invalid(
             "no_period",
-            "A customer's usage is that of a time.",
-            field="ends_at" if data.starts_at else "starts_at",
-            mend="Send starts_at and ends_at.",
+            "A time has a start and an end, or a name.",
+            field="period" if data.period else "ends_at" if data.starts_at else "starts_at",
+            mend="Send starts_at and ends_at, or period, or none for the last month.",
         )
     starts_at = to_utc(data.starts_at, field="starts_at")
     ends_at = to_utc(data.ends_at, field="ends_at")
