@@ -25,7 +25,7 @@ from tallybook.domain.subscriptions.trials import (
     TrialOrder,
     after_trial,
     trial_end,
-    trial_used_up,
+    trial_moved,
 )
 
 BASIC = plan(fee("base", "10"))
@@ -146,7 +146,7 @@ def test_trials_that_cannot_be(trial: dict[str, Any], field: str, why: str) -> N
 )
 def test_used_up(trial: dict[str, Any], expected: list[Any], why: str) -> None:
     course = begun(usage={"meter": "calls", "quantity": 10}, **trial)
-    over = record_dated(course, trial_used_up(course, day(1, 5, 7)), now=day(1, 6))
+    over = record_dated(course, trial_moved(course, day(1, 5, 7)), now=day(1, 6))
     assert story(over) == expected, why
     assert trial_end(over) == day(1, 5, 7), "to the very event"
 
@@ -166,7 +166,7 @@ def test_a_contract_begins_when_the_trial_ends_also_if_that_is_sooner() -> None:
     course = begun(days=14, contract=contract)
     assert course.subscription.ends_at == day(1, 15, year=2027)
     assert ended(course, day(1, 8)).subscription.ends_at == day(1, 8, year=2027)
-    used_up = record_dated(course, trial_used_up(course, day(1, 3)), now=day(1, 3))
+    used_up = record_dated(course, trial_moved(course, day(1, 3)), now=day(1, 3))
     assert used_up.subscription.ends_at == day(1, 3, year=2027)
 
 
@@ -190,3 +190,31 @@ def test_a_quantity_is_exact() -> None:
     assert order.watch is not None
     assert order.watch.limit is not None
     assert order.watch.limit.quantity == Decimal("0.1")
+
+
+@pytest.mark.parametrize(
+    ("trial", "expected", "why"),
+    [
+        ({"days": 14}, [("01 Jan", "plan_1", "trial"), ("30 Jan", "plan_1", "paid")], "later"),
+        (
+            {"days": 14, "then": "free", "free_plan": "free"},
+            [("01 Jan", "plan_1", "trial"), ("30 Jan", "plan_2", "paid")],
+            "what was agreed for its end comes later too",
+        ),
+        ({"days": 14, "then": "ended"}, [("01 Jan", "plan_1", "trial")], "not yet over"),
+    ],
+)
+def test_extended(trial: dict[str, Any], expected: list[Any], why: str) -> None:
+    course = begun(**trial)
+    order = ChangeOrder(what=EndTrialOrder())
+    later = decide_change(course, order, at=day(1, 30), now=day(1, 9), plans=PLANS)
+    assert story(later) == expected, why
+    assert trial_end(later) == day(1, 30), why
+    with pytest.raises(Refusal, match="no trial|does not run"):
+        decide_change(course, order, at=day(1, 30), now=day(1, 16), plans=PLANS)
+
+
+def test_the_end_of_a_trial_is_moved_and_not_just_undone() -> None:
+    with pytest.raises(Refusal) as refused:
+        undo(begun(days=14), 1, now=day(1, 9), plans=PLANS)
+    assert refused.value.code == "trial_without_end"

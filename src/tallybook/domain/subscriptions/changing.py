@@ -36,7 +36,7 @@ from tallybook.domain.subscriptions.changes import (
     Undo,
     is_undone,
 )
-from tallybook.domain.subscriptions.course import Course
+from tallybook.domain.subscriptions.course import Course, reaching_back
 from tallybook.domain.subscriptions.orders import (
     CalendarOrder,
     ChangeAt,
@@ -56,7 +56,7 @@ from tallybook.domain.subscriptions.recording import (
 )
 from tallybook.domain.subscriptions.subscription import Status
 from tallybook.domain.subscriptions.timeline import Terms, end_of, period_at
-from tallybook.domain.subscriptions.trials import trial_ended_early
+from tallybook.domain.subscriptions.trials import trial_end, trial_ended_early, trial_moved
 
 
 def effective_at(course: Course, order: ChangeOrder, *, now: datetime) -> datetime:
@@ -103,9 +103,11 @@ def decide_change(
         _check_over(course, at)
         dated: Sequence[Dated] = [(at, Reactivate())]
     else:
+        if _is_extended(course, order, at, now):
+            terms = course.basis.terms
         if terms is None:
             raise _not_running(course, at)
-        dated = list(_dated(course, order, terms, at, plans=plans, to=to))
+        dated = list(_dated(course, order, terms, at, now=now, plans=plans, to=to))
     changed = record_dated(course, dated, now=now, proration=order.proration)
     _check_intervals(changed, plans if to is None else {**plans, to.id: to})
     _check_quantities(changed)
@@ -132,6 +134,8 @@ def undo(course: Course, number: int, *, now: datetime, plans: Mapping[str, Plan
     undone = course.changes[number - 1]
     whats = [Undo(one) for one in (number, *_undone_with(course, undone))]
     changed = record(course, whats, at=undone.effective_at, now=now)
+    _check_trial_ends(changed)
+    changed = reaching_back(course, changed)
     _check_intervals(changed, plans)
     _check_quantities(changed)
     _check_billable(course, changed)
@@ -160,6 +164,7 @@ def _dated(
     terms: Terms,
     at: datetime,
     *,
+    now: datetime,
     plans: Mapping[str, PlanVersion],
     to: PlanVersion | None,
 ) -> Iterator[Dated]:
@@ -179,7 +184,10 @@ def _dated(
             yield at, what
         case EndTrialOrder():
             _check_open(course, at)
-            yield from trial_ended_early(course, terms, at)
+            if _is_extended(course, order, at, now):
+                yield from trial_moved(course, at)
+            else:
+                yield from trial_ended_early(course, terms, at)
         case CalendarOrder():
             _check_open(course, at)
             yield at, _another_calendar(order, what, terms, at)
@@ -192,6 +200,13 @@ def _dated(
             yield from bound(course, contract, at, into)
         case EndContract():
             yield at, what
+
+
+def _is_extended(course: Course, order: ChangeOrder, at: datetime, now: datetime) -> bool:
+    """Whether a trial that is not over yet would be, before `at`: it is to last longer."""
+    ends_at = trial_end(course)
+    is_running = course.basis.terms.is_trial and ends_at is not None and now < ends_at < at
+    return is_running and isinstance(order.what, EndTrialOrder)
 
 
 def _another_calendar(
@@ -249,6 +264,16 @@ def _to_plan(
 def _from(cycle: Cycle, at: datetime) -> Cycle:
     """Periods counted from then on; on the calendar they are the calendar's own."""
     return msgspec.structs.replace(cycle, anchor=at)
+
+
+def _check_trial_ends(course: Course) -> None:
+    if course.line and course.line[-1].terms.is_trial and end_of(course.line) is None:
+        raise Conflicting(
+            "trial_without_end",
+            f"The trial of subscription {course.subscription.key!r} would never end.",
+            field="number",
+            mend="Extend it: send end_trial with a later effective_at.",
+        )
 
 
 def _check_fee(

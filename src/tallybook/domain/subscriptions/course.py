@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import pairwise
 
 import msgspec
 
+from tallybook.domain.kernel.errors import Conflicting
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.changes import Change
 from tallybook.domain.subscriptions.cycle import CycleDecision, End, NotDue, Open, Renew
@@ -123,6 +125,33 @@ def settled(course: Course) -> Subscription:
         return msgspec.structs.replace(changed, period=Span(starts, ends))
     is_ended = subscription.status is Status.ENDED
     return _waiting(changed, line, subscription.period.ends if is_ended else starts)
+
+
+def reaching_back(before: Course, changed: Course) -> Course:
+    """The course, its open period reaching back over a gap that `changed` fills.
+
+    So usage of that time is billed with the period. Refused where a later one was closed since.
+    """
+    subscription = changed.subscription
+    if subscription.status is not Status.ACTIVE:
+        return changed
+    starts = subscription.period.starts
+    for one, other in pairwise(before.line):
+        gap = Span(one.span.ends, other.span.starts)
+        if not gap.length or changed.terms_at(gap.starts) is None:
+            continue
+        if gap.ends < starts:
+            raise Conflicting(
+                "gap_closed",
+                f"It did not run from {gap.starts.isoformat()} to {gap.ends.isoformat()}, and what "
+                "came after is billed: its usage in between would never be.",
+                field="number",
+                mend="Leave the gap; charge what is owed for it by a fee of its own.",
+            )
+        if gap.ends == starts:
+            period = Span(gap.starts, subscription.period.ends)
+            subscription = msgspec.structs.replace(subscription, period=period)
+    return msgspec.structs.replace(changed, subscription=subscription)
 
 
 def decide_course(course: Course, *, now: datetime) -> CycleDecision:

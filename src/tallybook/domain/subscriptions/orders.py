@@ -53,7 +53,10 @@ class OverrideOrder(Order, frozen=True, tag="override"):
 
 
 class EndTrialOrder(Order, frozen=True, tag="end_trial"):
-    """The trial is over; what was to happen at its end is called off."""
+    """The trial is over; what was to happen at its end is called off.
+
+    At a time after its end it is extended instead: what was to happen happens then.
+    """
 
 
 class ReactivateOrder(Order, frozen=True, tag="reactivate"):

@@ -177,12 +177,13 @@ def trial_ended_early(course: Course, terms: Terms, at: datetime) -> Iterator[Da
             yield from moved(course, change.what, at)
 
 
-def trial_used_up(course: Course, at: datetime) -> Iterator[Dated]:
-    """The trial is over at `at`, by usage: what was to happen at its end happens then."""
-    terms, trial = course.terms_at(at), period_at(course.line, at)
-    assert terms is not None, "it runs"
-    assert trial is not None, "it runs"
-    at_end = [change for change in standing(course.changes) if change.effective_at == trial.ends]
+def trial_moved(course: Course, at: datetime) -> Iterator[Dated]:
+    """The trial that it begins with is over at `at`, sooner by usage or later because it was
+    extended: what was to happen at its end happens then."""
+    ends_at = trial_end(course)
+    assert ends_at is not None, "it has an end"
+    terms = course.basis.terms
+    at_end = [change for change in standing(course.changes) if change.effective_at == ends_at]
     for change in at_end:
         yield at, Undo(change.number)
     for change in at_end:
