@@ -19,7 +19,7 @@ from tallybook.domain.subscriptions.course import Course, course_of
 from tallybook.domain.subscriptions.recording import Dated, record_dated
 from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.domain.subscriptions.trial_watch import UsageLimit
-from tallybook.domain.subscriptions.trials import trial_end, trial_unpayable, trial_used_up
+from tallybook.domain.subscriptions.trials import trial_end, trial_moved, trial_unpayable
 from tallybook.services.measure_charges import CustomerPeriod
 from tallybook.services.ports import Records, Wiring
 
@@ -147,7 +147,7 @@ def _settle(
     course, ends_at = watched.course, watched.ends_at
     dated: list[Dated] = []
     if used_up_at is not None and used_up_at < ends_at:
-        dated += trial_used_up(course, used_up_at)
+        dated += trial_moved(course, used_up_at)
         ends_at = used_up_at
     if ends_at > until:
         return
