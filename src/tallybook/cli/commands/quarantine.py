@@ -206,7 +206,9 @@ def _act(context: typer.Context, what: str, body: dict[str, Any], *, as_json: bo
         return
     if shown:
         show(shown, _TRIED, as_json=False)
-    told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counted.items())
+    told = ", ".join(
+        f"{count:,} {name.replace('_', ' ')}" for name, count in sorted(counted.items())
+    )
     screen().print(f"{told or 'No event waits that fits'}.")
 
 
