@@ -187,7 +187,7 @@ def run(directory: Path, rounds: int, seed: int) -> Report:
             report.slowest_start_seconds = max(
                 report.slowest_start_seconds, server.seconds_to_ready
             )
-            key = key or _set_up(server)
+            key = key or set_up(server)
             client = Client(server.url, key)
             report.unanswered += sum(map(len, tally.unanswered))
             report.had_got_in += settle(client, tally)
@@ -201,7 +201,8 @@ def run(directory: Path, rounds: int, seed: int) -> Report:
     return report
 
 
-def _set_up(server: Served) -> str:
+def set_up(server: Served) -> str:
+    """The key of a new organization with a meter of calls and one of values."""
     key = server.new_key("faults")
     client = Client(server.url, key)
     for name, aggregation in (

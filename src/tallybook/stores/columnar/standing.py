@@ -3,7 +3,7 @@
 A correction is rows of the table of events, under an organization of its own (`marks_of`), which no
 question of a customer reaches: a mark for each event it voids, with that event's type, customer and
 time and its position as the id, then one row that says what it is, at the correction's position.
-With the events it adds they are one block, so it is there whole or not at all. See decision 11.
+With the events it adds they are one block, so it is there whole or not at all. See decision 13.
 
 What corrections there are is kept in memory. So an organization, or a type of events, that no
 correction has touched pays nothing.
