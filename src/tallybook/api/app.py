@@ -11,6 +11,7 @@ from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
+from tallybook.api.exact_texts import check_texts
 from tallybook.api.headers import add_security_headers
 from tallybook.api.openapi import describe
 from tallybook.api.problems import HANDLERS, invalid_body
@@ -87,10 +88,13 @@ class ExactRequest(Request[Any, Any, State]):
     async def json(self) -> Any:
         field = self.route_handler.parsed_data_field
         assert field is not None, "a handler that reads its body has a parameter for it"
+        body = await self.body()
         try:
-            return _decoder(field.annotation).decode(await self.body())
+            read = _decoder(field.annotation).decode(body)
         except msgspec.MsgspecError as error:
             raise invalid_body(error) from None
+        check_texts(body, field.annotation)
+        return read
 
 
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from tallybook.domain.catalog.price import Price
 from tallybook.domain.customers.customer import Customer
@@ -16,24 +17,31 @@ from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
 from tallybook.domain.metering.pooling import check_pooled, pooled
 from tallybook.domain.metering.windows import checked_window, is_cuttable
 from tallybook.services.ports import Wiring
+from tallybook.services.read_each_event import CustomerPeriod, EventReader, EventSheet
+
+__all__ = [
+    "CustomerPeriod",
+    "Split",
+    "UsageSheet",
+    "Wanted",
+    "measure_charges",
+    "wanted_by",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """How a meter's usage is split for a price; `timezone` is "" where no window needs it."""
+    """How a meter's usage is split for a price; `timezone` is "" where no window needs it.
+
+    `each_event` is no split but every event by itself, from `lookback_days` before the period on.
+    """
 
     meter_id: str
     groups: tuple[str, ...]
     window: str | None
     timezone: str
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerPeriod:
-    """Whose usage, over which time."""
-
-    customer: str
-    span: Span
+    each_event: bool = False
+    lookback_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +76,10 @@ def wanted_by(
     if pool:
         check_pooled(meter)
     need = price.need
+    of = CustomerPeriod(customer.key, span)
     if need.each_event:
-        raise Invalid(
-            "charged_event_by_event",
-            f"The price {price.key!r} charges each event by itself; periods are closed by totals.",
-            mend="Give the plan a price on a quantity of the meter.",
-        )
+        split = Split(meter.id, groups(price), None, "", True, need.lookback_days)
+        return Wanted(meter, split, of, pool)
     if need.window is not None and not is_cuttable(span, checked_window(need.window)):
         raise Invalid(
             "too_many_windows",
@@ -83,7 +89,7 @@ def wanted_by(
         )
     timezone = (need.timezone or customer.timezone) if need.window is not None else ""
     split = Split(meter.id, groups(price), need.window, timezone)
-    return Wanted(meter, split, CustomerPeriod(customer.key, span), pool)
+    return Wanted(meter, split, of, pool)
 
 
 class UsageSheet:
@@ -91,6 +97,11 @@ class UsageSheet:
 
     def __init__(self) -> None:
         self._rows: dict[Split, dict[CustomerPeriod, list[Usage]]] = defaultdict(dict)
+        self._events: dict[Split, EventSheet] = {}
+
+    def add_events(self, split: Split, events: EventSheet) -> None:
+        """Keep where events are read from, as they are wanted."""
+        self._events[split] = events
 
     def add(self, split: Split, usage: Iterable[Usage], span: Span | None = None) -> None:
         """Keep what one query gave; `span` is the period where rows are windows of it."""
@@ -101,6 +112,8 @@ class UsageSheet:
 
     def of(self, wanted: Wanted) -> Sequence[Usage]:
         """The rows for it; none where nothing was used."""
+        if wanted.split.each_event:
+            return self._events[wanted.split].of(wanted.periods)
         rows = self._rows[wanted.split]
         if wanted.pool is None:
             return rows.get(wanted.of, ())
@@ -121,6 +134,10 @@ def measure_charges(
     sheet = UsageSheet()
     for split, of in periods.items():
         meter = meters[split.meter_id]
+        if split.each_event:
+            read = reader(wiring, organization_id, meter, split, as_of)
+            sheet.add_events(split, EventSheet(read, list(of)))
+            continue
         if split.window is not None:
             for query in _window_queries(split, of, as_of):
                 sheet.add(split, wiring.usage.measure(organization_id, meter, query), query.span)
@@ -130,6 +147,20 @@ def measure_charges(
         )
         sheet.add(split, usage)
     return sheet
+
+
+def reader(
+    wiring: Wiring, organization_id: str, meter: Meter, split: Split, as_of: int
+) -> EventReader:
+    """What reads and counts the events of a meter one by one, as a split says."""
+    back = timedelta(days=split.lookback_days)
+    return EventReader(
+        count=lambda spans: wiring.usage.measure_spans(organization_id, meter, spans, as_of=as_of),
+        read=lambda spans: wiring.usage.each_event(
+            organization_id, meter, spans, as_of=as_of, group_by=split.groups, before=back
+        ),
+        before=back,
+    )
 
 
 def _window_queries(

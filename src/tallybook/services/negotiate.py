@@ -28,7 +28,7 @@ def negotiated(
     kept = kept_overrides(base, overrides, records.organization_id)
     try:
         agreed = check_overrides(base, kept)
-        check_measurable(agreed.prices, records.meters.by_keys(agreed.meters))
+        check_measurable(agreed, records.meters.by_keys(agreed.meters))
     except Refusal as refusal:
         raise refusal.at(field) from None
     records.plans.add_overrides(kept)

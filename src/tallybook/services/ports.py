@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from tallybook.domain.catalog.draft import PlanDraft
@@ -296,6 +296,22 @@ class UsageStore(Protocol):
         group_by: tuple[str, ...] = (),
     ) -> list[Usage]:
         """Usage of many customers, each over its own span, by one query to the event store."""
+
+    def each_event(
+        self,
+        organization_id: str,
+        meter: Meter,
+        spans: Sequence[CustomerSpan],
+        *,
+        as_of: int,
+        group_by: tuple[str, ...] = (),
+        before: timedelta = timedelta(0),
+    ) -> Mapping[tuple[str, Span], list[Usage]]:
+        """Every event of many customers by itself, in order of time, by one query.
+
+        By customer and the span it was asked for. A row's span is the event's instant. Those from
+        `before` the span are there too, and are no evidence of it.
+        """
 
     def customers(
         self, organization_id: str, meter: Meter, query: UsageQuery, *, after: str, limit: int

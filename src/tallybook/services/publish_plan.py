@@ -71,7 +71,7 @@ def checks_of_references(records: Records, terms: PlanTerms) -> list[Callable[[]
     dimensions = {key: meter.dimensions for key, meter in meters.items()}
     checks: list[Callable[[], object]] = [partial(terms.check_meters, dimensions)]
     if meters.keys() >= set(terms.meters):
-        checks.append(partial(check_measurable, terms.prices, meters))
+        checks.append(partial(check_measurable, terms, meters))
     if terms.grants:
         features = records.features.by_keys(grant.feature for grant in terms.grants)
         kinds = {key: feature.kind for key, feature in features.items()}

@@ -10,24 +10,24 @@ from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.invoicing.assemble import condition_item, line_item
 from tallybook.domain.invoicing.charges import Charge, RatedCharge, rate_fee, rate_metered
 from tallybook.domain.invoicing.footing import Footing
-from tallybook.domain.invoicing.invoice import Invoice, LineKind, Occasion
+from tallybook.domain.invoicing.invoice import Invoice, LineItem, LineKind, Occasion
 from tallybook.domain.invoicing.reckoned import charges_reckoned, plan_versions_of
 from tallybook.domain.invoicing.verification import Verification, charge_of, verify
 from tallybook.domain.invoicing.whole_bill import rate_bill
 from tallybook.domain.kernel.money import minor_digits
-from tallybook.domain.metering.meter import Meter, UsageQuery
+from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
 from tallybook.domain.metering.pooling import pooled
 from tallybook.domain.subscriptions.changes import Change
 from tallybook.domain.subscriptions.course import Course, course_of, known_by
 from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.services.load_footings import recall_footing
-from tallybook.services.measure_charges import wanted_by
+from tallybook.services.measure_charges import Wanted, measure_charges, wanted_by
 from tallybook.services.ports import Records, Wiring
 from tallybook.services.read_invoice import found
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
+class Facts:
     """An invoice and what it was drawn up from; `changes` are those that the bill knew of."""
 
     organization_id: str
@@ -52,7 +52,15 @@ def verify_invoice(wiring: Wiring, organization_id: str, invoice_id: str) -> Ver
     changes that were recorded after the bill, do not matter.
     """
     with wiring.books.begin(organization_id) as records:
-        facts = _load(records, invoice_id)
+        facts = load_facts(records, invoice_id)
+    return verify(facts.invoice, facts.plan, recompute(wiring, facts))
+
+
+def recompute(wiring: Wiring, facts: Facts) -> dict[int, LineItem]:
+    """Every line by its number, counted as of the invoice's position and rated anew.
+
+    One is missing where the plan version has not its price or the meter is not there.
+    """
     charges = {
         number: charge
         for number, charge in _charges(facts).items()
@@ -73,10 +81,11 @@ def verify_invoice(wiring: Wiring, organization_id: str, invoice_id: str) -> Ver
     last = max(_charges(facts), default=0)
     for number, condition in enumerate(conditions, start=last + 1):
         recomputed[number] = condition_item(number, condition, digits)
-    return verify(facts.invoice, facts.plan, recomputed)
+    return recomputed
 
 
-def _load(records: Records, invoice_id: str) -> _Facts:
+def load_facts(records: Records, invoice_id: str) -> Facts:
+    """All that an invoice was drawn up from; `Missing` where there is no such invoice."""
     invoice = found(records, invoice_id)
     subscription = records.subscriptions.by_ids([invoice.subscription_id])[invoice.subscription_id]
     changes: tuple[Change, ...] = ()
@@ -87,7 +96,7 @@ def _load(records: Records, invoice_id: str) -> _Facts:
     ids = {line.proof.meter_id for line in invoice.lines if line.proof is not None}
     meters = [meter for meter_id in ids if (meter := records.meters.by_id(meter_id)) is not None]
     plans = records.plans.by_ids(versions)
-    return _Facts(
+    return Facts(
         records.organization_id,
         invoice,
         subscription,
@@ -109,7 +118,7 @@ def _course(
     return course_of(known_by(subscription, invoice.reckoning.changes), changes)
 
 
-def _charges(facts: _Facts) -> dict[int, Charge]:
+def _charges(facts: Facts) -> dict[int, Charge]:
     """What is owed, by the number of the line that says so; where the plan has it not, none."""
     invoice = facts.invoice
     if invoice.reckoning is None:
@@ -126,7 +135,7 @@ def _charges(facts: _Facts) -> dict[int, Charge]:
     return dict(enumerate(owed, start=1))
 
 
-def _meter(facts: _Facts, charge: Charge, number: int) -> Meter | None:
+def _meter(facts: Facts, charge: Charge, number: int) -> Meter | None:
     """The meter that a charge's line was counted by; None where it is not there."""
     lines = facts.invoice.lines
     proof = next((line.proof for line in lines if line.number == number), None)
@@ -135,7 +144,7 @@ def _meter(facts: _Facts, charge: Charge, number: int) -> Meter | None:
 
 
 def _rate(
-    wiring: Wiring, facts: _Facts, charge: Charge, number: int, allowance_left: Decimal | None
+    wiring: Wiring, facts: Facts, charge: Charge, number: int, allowance_left: Decimal | None
 ) -> RatedCharge:
     """The charge rated anew."""
     invoice = facts.invoice
@@ -144,23 +153,32 @@ def _rate(
         return rate_fee(charge)
     who = invoice.used_by
     pool = _pool(facts, number)
-    wanted = wanted_by(charge.price, meter, who, charge.service_period)
+    as_of = invoice.as_of
+    wanted = wanted_by(charge.price, meter, who, charge.service_period, pool)
+    if wanted.split.each_event:
+        sheet = measure_charges(wiring, facts.organization_id, [wanted], as_of=as_of)
+        usage = list(sheet.of(wanted))
+    else:
+        usage = _measured(wiring, facts, wanted)
+    return rate_metered(charge, meter, who, usage, as_of, allowance_left=allowance_left, pool=pool)
+
+
+def _measured(wiring: Wiring, facts: Facts, wanted: Wanted) -> list[Usage]:
+    """The usage of a charge, counted anew by a query of its own."""
+    invoice, pool, who = facts.invoice, wanted.pool, wanted.of.customer
     query = UsageQuery(
-        span=charge.service_period,
+        span=wanted.of.span,
         as_of=invoice.as_of,
-        customers=(who.key,) if pool is None else pool,
+        customers=(who,) if pool is None else pool,
         window=wanted.split.window,
         timezone=wanted.split.timezone or "UTC",
         group_by=wanted.split.groups,
     )
-    usage = wiring.usage.measure(facts.organization_id, meter, query)
-    if pool is not None:
-        usage = pooled(usage, who.key)
-    as_of = invoice.as_of
-    return rate_metered(charge, meter, who, usage, as_of, allowance_left=allowance_left, pool=pool)
+    usage = wiring.usage.measure(facts.organization_id, wanted.meter, query)
+    return usage if pool is None else pooled(usage, who)
 
 
-def _pool(facts: _Facts, number: int) -> tuple[str, ...] | None:
+def _pool(facts: Facts, number: int) -> tuple[str, ...] | None:
     """Whose usage a line was counted from, where that is not the customer's own alone."""
     lines = facts.invoice.lines
     proof = next((line.proof for line in lines if line.number == number), None)

@@ -20,8 +20,8 @@ from tallybook.domain.subscriptions.recording import Dated, record_dated
 from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.domain.subscriptions.trial_watch import UsageLimit
 from tallybook.domain.subscriptions.trials import trial_end, trial_moved, trial_unpayable
-from tallybook.services.measure_charges import CustomerPeriod
 from tallybook.services.ports import Records, Wiring
+from tallybook.services.read_each_event import CustomerPeriod
 
 _CHUNK = 2_000
 _TICK = timedelta(microseconds=1)

@@ -14,7 +14,7 @@ from tallybook.domain.catalog.models.flat import Flat
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Price, Timing
 from tallybook.domain.catalog.usage_need import Circumstances, Portion
-from tallybook.domain.catalog.working import ONE, RatedLine, Step, line, single
+from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Step, line, single
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.invoicing.invoice import BilledTo, UsageProof
 from tallybook.domain.kernel.decimals import exactly
@@ -138,6 +138,8 @@ def rate_metered(
     around = Circumstances(timezone=customer.timezone, period=charge.service_period)
     portions = [_portion(price, row) for row in rows]
     rated = rate_usage(price, portions, around, allowance_left=allowance_left)
+    if price.need.lookback_days:
+        rated = _within_period(rated, rows, charge.service_period)
     proof = UsageProof(
         meter_id=meter.id,
         customer_key=customer.key,
@@ -150,8 +152,15 @@ def rate_metered(
 
 
 def _portion(price: Price, row: Usage) -> Portion:
-    starts_at = row.span.starts if price.need.window is not None else None
-    return Portion(row.quantity, row.dimensions, starts_at)
+    has_time = price.need.window is not None or price.need.each_event
+    return Portion(row.quantity, row.dimensions, row.span.starts if has_time else None)
+
+
+def _within_period(rated: RatedLine, rows: Iterable[Usage], period: Span) -> RatedLine:
+    """The line with the quantity of its own period: what came before is looked at, not counted."""
+    with exactly():
+        own = sum((row.quantity for row in rows if row.span.starts in period), ZERO)
+    return RatedLine(own, rated.amount, rated.working)
 
 
 def groups(price: Price) -> tuple[str, ...]:

@@ -55,7 +55,12 @@ def checked_window(window: str, *, field: str = "window") -> Window:
 
 def is_cuttable(span: Span, window: Window) -> bool:
     """Whether `cut` takes a span so long: one with `MOST_WINDOWS` of the shortest such windows."""
-    return span.length <= _SHORTEST[window] * MOST_WINDOWS
+    return is_coverable(span.length, window)
+
+
+def is_coverable(length: timedelta, window: Window) -> bool:
+    """Whether a span of that length, wherever it lies, is cut by `cut`."""
+    return length <= _SHORTEST[window] * MOST_WINDOWS
 
 
 def cut(span: Span, window: Window, zone: ZoneInfo) -> tuple[datetime, ...]:
