@@ -19,11 +19,15 @@ from tallybook.cli.commands import (
     demo,
     event_type,
     events,
+    experiment,
     ingest,
     invoice,
     key,
     meter,
+    migration,
     plan,
+    plan_life,
+    product,
     quality,
     quarantine,
     subscription,
@@ -38,7 +42,11 @@ _GROUPS = {
     "quarantine": quarantine.commands,
     "meter": meter.commands,
     "customer": customer.commands,
-    "plan": plan.commands,
+    "plan": plan_life.commands,
+    "product": product.commands,
+    "feature": product.features,
+    "migration": migration.commands,
+    "experiment": experiment.commands,
     "subscription": subscription.commands,
     "coupon": coupon.commands,
     "bill": bill.commands,
@@ -49,6 +57,7 @@ _GROUPS = {
 
 
 subscription.commands.add_typer(change.commands, name="change")
+customer.commands.command("entitlements")(product.entitlements)
 
 
 def compose(connect: Connect) -> typer.Typer:
@@ -101,6 +110,7 @@ def compose(connect: Connect) -> typer.Typer:
     app.command(epilog=ingest.EPILOG)(ingest.ingest)
     app.command(epilog="Example: [cyan]tallybook apply catalog.toml --dry-run[/]")(apply.apply)
     app.command(epilog=usage.EPILOG)(usage.usage)
+    app.command(epilog=plan.PRICE_EPILOG)(plan.price)
     app.command(epilog=quality.EPILOG)(quality.quality)
     app.command("verify")(invoice.verify)
     return app

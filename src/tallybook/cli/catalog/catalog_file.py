@@ -1,8 +1,10 @@
-"""A catalog file: meters, plans, customers and subscriptions by key, all checked before use.
+"""A catalog file: meters, products, plans, customers, subscriptions by key, checked before use.
 
-Tables are named by key, `[meters.KEY]`, `[plans.KEY]`, `[plans.KEY.prices.KEY]`, `[customers.KEY]`,
-`[subscriptions.KEY]`; their fields are those of the API. Numbers stay exact, as text or bare. A
-subscription's times may be plain dates: midnight in its customer's time zone.
+Tables are named by key, `[meters.KEY]`, `[products.KEY]`, `[features.KEY]`, `[plans.KEY]`,
+`[plans.KEY.prices.KEY]`, `[plans.KEY.grants]`, `[families.KEY]`, `[customers.KEY]`,
+`[subscriptions.KEY]`; their fields are those of the API. A grant is `true`, a limit or a text.
+Numbers stay exact, as text or bare. A subscription's times may be plain dates: midnight in its
+customer's time zone.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from tallybook.domain.catalog.feature import Feature
 from tallybook.domain.catalog.plan import PlanTerms
+from tallybook.domain.catalog.product import Family, Product
 from tallybook.domain.customers.customer import Customer, checked
 from tallybook.domain.kernel.errors import Invalid, Refusal
 from tallybook.domain.kernel.instants import zone
@@ -28,6 +32,7 @@ from tallybook.domain.subscriptions.life import Start
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT = {"id": "", "created_at": _NEVER}
 _NOT_SAID = frozenset({"id", "version", "created_at"})
+_NAMED: dict[str, Any] = {"products": Product, "features": Feature, "families": Family}
 _TIMES = ("starts_at", "ends_at", "anchor")
 
 T = TypeVar("T")
@@ -38,7 +43,10 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     """What a file says there shall be. Each entry is a body as the API takes it, by key."""
 
     meters: Entries
+    products: Entries
+    features: Entries
     plans: Entries
+    families: Entries
     customers: Entries
     subscriptions: Entries
 
@@ -66,6 +74,9 @@ def read_catalog(path: Path) -> Catalog:
         )
     catalog = Catalog(
         meters=_entries(tables, "meters"),
+        products=_entries(tables, "products"),
+        features=_entries(tables, "features"),
+        families=_entries(tables, "families"),
         plans={key: _with_prices(key, entry) for key, entry in _entries(tables, "plans").items()},
         customers=_entries(tables, "customers"),
         subscriptions=_entries(tables, "subscriptions"),
@@ -93,7 +104,17 @@ def _with_prices(key: str, entry: dict[str, Any]) -> dict[str, Any]:
             field=f"plans/{key}/prices",
             mend=f"Write [plans.{key}.prices.KEY].",
         )
-    return entry | {"prices": [{"key": name, **price} for name, price in prices.items()]}
+    listed = {"prices": [{"key": name, **price} for name, price in prices.items()]}
+    if isinstance(entry.get("grants"), dict):
+        listed["grants"] = [_grant(name, granted) for name, granted in entry["grants"].items()]
+    return entry | listed
+
+
+def _grant(feature: str, granted: Any) -> dict[str, Any]:
+    """`sso = true`, `projects = 10`, `support = "within a day"` as the API takes them."""
+    if granted is True:
+        return {"feature": feature}
+    return {"feature": feature, "text" if isinstance(granted, str) else "limit": granted}
 
 
 def _check(catalog: Catalog) -> None:
@@ -101,6 +122,11 @@ def _check(catalog: Catalog) -> None:
     for key, body in catalog.meters.items():
         _check_known(f"meters/{key}", body, Meter)
         _within(f"meters/{key}", partial(checked_meter, meter_of(body)))
+    for kind, named in _NAMED.items():
+        for key, body in getattr(catalog, kind).items():
+            _check_known(f"{kind}/{key}", body, named)
+            read = _read(f"{kind}/{key}", {**body, "created_at": _NEVER}, named)
+            _within(f"{kind}/{key}", read.check)
     for key, terms in catalog.terms.items():
         _within(f"plans/{key}", terms.check)
     for key, body in catalog.customers.items():

@@ -12,6 +12,7 @@ import msgspec
 from tallybook.cli.catalog.catalog_file import Catalog, meter_of, with_instants
 from tallybook.cli.client import Api
 from tallybook.domain.catalog.difference import Change, Difference, compare_versions
+from tallybook.domain.catalog.feature import FeatureKind, check_granted
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.kernel.errors import Invalid, Refusal
 from tallybook.domain.metering.meter import Meter
@@ -45,7 +46,10 @@ def compare_catalog(api: Api, catalog: Catalog) -> list[Move]:
     """
     return [
         *_compare_meters(api, catalog),
+        *_compare_named(api, "product", catalog.products),
+        *_compare_named(api, "feature", catalog.features),
         *_compare_plans(api, catalog),
+        *_compare_named(api, "family", catalog.families),
         *_compare_customers(api, catalog),
         *_compare_subscriptions(api, catalog),
     ]
@@ -69,11 +73,22 @@ def _compare_meters(api: Api, catalog: Catalog) -> Iterator[Move]:
         yield Move("meter", key, Act.STUCK if found else Act.SAME, found, mend, body)
 
 
+_PATHS = {"product": "products", "feature": "features", "family": "plan-families"}
+
+
+def _compare_named(api: Api, kind: str, entries: Mapping[str, dict[str, Any]]) -> Iterator[Move]:
+    """Products, features and families: what is said of them may change."""
+    for key, body in entries.items():
+        kept = api.find(f"/v1/{_PATHS[kind]}/{key}")
+        yield _move(kind, key, body, None if kept is None else kept.get(kind, kept))
+
+
 def _compare_plans(api: Api, catalog: Catalog) -> Iterator[Move]:
-    dimensions = _dimensions(api, catalog)
+    dimensions, kinds = _dimensions(api, catalog), _kinds(api, catalog)
     for key, terms in catalog.terms.items():
         try:
             terms.check_meters(dimensions)
+            check_granted(terms.grants, kinds)
         except Refusal as refusal:
             raise refusal.at(f"plans/{key}") from None
         kept = api.find(f"/v1/plans/{key}")
@@ -82,6 +97,20 @@ def _compare_plans(api: Api, catalog: Catalog) -> Iterator[Move]:
             continue
         found = compare_versions(msgspec.convert(kept, PlanVersion), terms)
         yield Move("plan", key, Act.CHANGE if found else Act.SAME, found, body=catalog.plans[key])
+
+
+def _kinds(api: Api, catalog: Catalog) -> dict[str, FeatureKind]:
+    """Of every feature that the plans grant: the file's own, or the one that is there."""
+    granted = {grant.feature for terms in catalog.terms.values() for grant in terms.grants}
+    known = {
+        key: FeatureKind(body.get("kind", FeatureKind.BOOLEAN))
+        for key, body in catalog.features.items()
+    }
+    for key in sorted(granted - known.keys()):
+        kept = api.find(f"/v1/features/{key}")
+        if kept is not None:
+            known[key] = FeatureKind(kept["kind"])
+    return known
 
 
 def _dimensions(api: Api, catalog: Catalog) -> dict[str, tuple[str, ...]]:
@@ -152,9 +181,19 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
+def save_as_draft(api: Api, move: Move) -> None:
+    """Save a plan that differs as its draft."""
+    if move.act is not Act.SAME:
+        api.put(f"/v1/plans/{move.key}/draft", move.body)
+
+
 def apply_move(api: Api, move: Move) -> None:
     """Carry one entry out; the same again changes nothing."""
     if move.act is Act.SAME:
+        return
+    if move.kind in _PATHS:
+        said = {name: value for name, value in move.body.items() if name != "key"}
+        api.put(f"/v1/{_PATHS[move.kind]}/{move.key}", said)
         return
     if move.kind == "customer" and move.act is Act.CHANGE:
         said = {name: value for name, value in move.body.items() if name != "key"}

@@ -14,7 +14,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from tallybook.cli.catalog.catalog_file import read_catalog
-from tallybook.cli.catalog.comparison import Act, Move, apply_move, compare_catalog
+from tallybook.cli.catalog.comparison import (
+    Act,
+    Move,
+    apply_move,
+    compare_catalog,
+    save_as_draft,
+)
 from tallybook.cli.session import REFUSED, AsJson, notes, session_of
 from tallybook.cli.tables import print_json, screen
 from tallybook.domain.catalog.difference import Change, Difference
@@ -26,6 +32,7 @@ _SIGNS = {
     Act.SAME: "[dim]=[/]",
     Act.STUCK: "[bold red]✗[/]",
 }
+_PLURALS = {"family": "families"}
 _WORDS = {
     Act.ADD: "to add",
     Act.CHANGE: "to change",
@@ -40,15 +47,21 @@ def apply(
     *,
     is_agreed: Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")] = False,
     is_dry: Annotated[bool, typer.Option("--dry-run", help="Show only.")] = False,
+    is_draft: Annotated[
+        bool, typer.Option("--draft", help="Save plans as drafts; publish none.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a catalog of meters, plans, customers and subscriptions changes, then apply it.
+    """Show what a catalog of meters, products, plans and contracts changes, then apply it.
 
     All of it is checked before anything is applied. Published plan versions never change: a
-    difference becomes the plan's next version, and subscriptions keep the one they have.
+    difference becomes the plan's next version, and subscriptions keep the one they have. With
+    `--draft` plans that differ are saved as drafts, and nothing else is applied.
     """
     with session_of(context).open() as api:
         moves = compare_catalog(api, read_catalog(catalog))
+        if is_draft:
+            moves = [move for move in moves if move.kind == "plan"]
         if not as_json:
             show_moves(moves)
         if any(move.act is Act.STUCK for move in moves):
@@ -61,7 +74,10 @@ def apply(
         is_applied = is_needed and not is_dry and (is_agreed or _agree(as_json=as_json))
         if is_applied:
             for move in moves:
-                apply_move(api, move)
+                if is_draft:
+                    save_as_draft(api, move)
+                else:
+                    apply_move(api, move)
     if as_json:
         shown = [
             {name: value for name, value in msgspec.to_builtins(move).items() if name != "body"}
@@ -91,7 +107,7 @@ def show_moves(moves: Sequence[Move]) -> None:
     for move in moves:
         if move.kind != kind:
             kind = move.kind
-            console.print(f"[bold]{kind}s[/]")
+            console.print(f"[bold]{_PLURALS.get(kind, f'{kind}s')}[/]")
         console.print(f"  {_SIGNS[move.act]} {escape(move.key)}{_rest(move)}")
         for difference in move.differences:
             _show_difference(console, difference)

@@ -15,7 +15,8 @@ from tallybook.domain.kernel.errors import Invalid
 
 commands = typer.Typer(
     no_args_is_help=True,
-    help="Plans: list, show, versions, diff, price. `tallybook apply` publishes them.",
+    help="Plans: list, show, versions, diff, compare, price, drafts, copies, retirement."
+    " `tallybook apply` publishes them.",
 )
 
 Key = Annotated[str, typer.Argument(help="The plan's key.")]
@@ -28,6 +29,7 @@ COLUMNS = (
     Column("billed", lambda plan: f"every {plan['interval_count']} {plan['interval']}"),
     Column("prices", lambda plan: str(len(plan["prices"])), is_right=True),
     Column("published", moment("created_at")),
+    Column("retired", moment("retired_at")),
 )
 _PRICES = (
     Column("price", "key", style="bold"),
@@ -37,11 +39,10 @@ _PRICES = (
     Column("model", "rule/model"),
     Column("rule", lambda price: _rule(price["rule"])),
 )
-_DIFFERENCES = (
+DIFFERENCES = (
     Column("change", "change"),
-    Column("where", "path"),
-    Column("before", "before"),
-    Column("after", "after"),
+    Column("what differs", "sentence"),
+    Column("where", "path", style="dim"),
 )
 
 
@@ -89,29 +90,42 @@ def diff(
     """Show what a version says otherwise than another."""
     with session_of(context).open() as api:
         found = api.get(f"/v1/plans/{key}/differences", {"before": before, "after": after})
-        show(found["results"], _DIFFERENCES, as_json=as_json)
+        show(found["results"], DIFFERENCES, as_json=as_json)
 
 
-@commands.command(
-    "price", epilog="Example: [cyan]tallybook plan price pro input=3000000 people=5[/]"
+PRICE_EPILOG = (
+    "Example: [cyan]tallybook price pro input=3000000 people=5[/], or what a customer's last month"
+    " would cost: [cyan]tallybook price pro --customer acme[/]"
 )
+
+
+@commands.command("price", epilog=PRICE_EPILOG)
 def price(
     context: typer.Context,
     key: Key,
-    quantity: Annotated[list[str], typer.Argument(help="PRICE=QUANTITY; 0 for what is not named.")],
+    quantity: Annotated[
+        list[str] | None, typer.Argument(help="PRICE=QUANTITY; 0 for what is not named.")
+    ] = None,
     *,
+    customer: Annotated[str, typer.Option(help="What this customer used, instead.")] = "",
+    period: Annotated[str, typer.Option(help="When, such as 2026-03; last month without.")] = "",
+    currency: Annotated[str, typer.Option(help="In another currency of the plan.")] = "",
     version: Annotated[int | None, typer.Option(help="Another than the latest.")] = None,
     locale: Annotated[str, typer.Option(help="The language of the working.")] = "en",
     as_json: AsJson = False,
 ) -> None:
     """Show what such a period would cost, with the working. Nothing is kept."""
     with session_of(context).open() as api:
-        body = {
+        said = {
             "plan": key,
             "version": version,
-            "quantities": dict(map(_pair, quantity)),
+            "quantities": dict(map(_pair, quantity or [])),
+            "customer": customer,
+            "period": period,
+            "currency": currency,
             "locale": locale,
         }
+        body = {name: value for name, value in said.items() if value}
         preview = api.post("/v1/price-previews", body)
     if as_json:
         print_json(preview)
