@@ -31,7 +31,9 @@ from tallybook.services.void_events import preview_void, void_events
 CorrectionId = Annotated[str, PathParameter(description="The correction's id, `cor_…`.")]
 
 
-class WantedEvents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WantedEvents(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """Which events: those that equal every field given and occurred in `[from, to)`."""
 
     type: str | None = None
