@@ -40,6 +40,7 @@ from tallybook.api.routes import (
     products,
     quality,
     quarantine,
+    restatements,
     subscriptions,
     usage,
 )
@@ -74,6 +75,7 @@ ROUTERS = (
     coupons.router,
     phases.router,
     invoices.router,
+    restatements.router,
     billing.router,
     clock.router,
 )

@@ -19,6 +19,7 @@ from tallybook.services.ports import Wiring
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.corrections import ColumnarCorrections
 from tallybook.stores.columnar.event_log import ColumnarEventLog
+from tallybook.stores.columnar.late_events import ColumnarLateEvents
 from tallybook.stores.columnar.schema import TABLES
 from tallybook.stores.columnar.standing import CorrectionIndex
 from tallybook.stores.columnar.traffic import ColumnarTraffic
@@ -115,6 +116,7 @@ def wire(
         event_log=event_log,
         usage=usage,
         corrections=ColumnarCorrections(columnar, event_log, index, usage),
+        late_events=ColumnarLateEvents(columnar, index),
         event_rules=SqlEventRules(engine),
         event_counts=SqlEventCounts(engine),
         traffic=ColumnarTraffic(columnar),

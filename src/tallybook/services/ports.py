@@ -46,6 +46,7 @@ from tallybook.services.event_ports import (
     Traffic,
     Workers,
 )
+from tallybook.services.restatement_ports import LateEvents, RestatementRecords
 
 
 class CustomerRecords(Protocol):
@@ -171,6 +172,9 @@ class InvoiceRecords(Protocol):
     def add_many(self, invoices: Sequence[Invoice]) -> set[str]:
         """Keep drafts; one whose period has one is left as it is. Answers the ids of the new."""
 
+    def redraw(self, invoice: Invoice) -> bool:
+        """Put its lines, total and as-of in the place of a draft's; False if it is none any more."""
+
     def drafts(self, *, until: datetime, limit: int) -> list[str]:
         """Ids of drafts whose period ended by `until`, the oldest first, locked.
 
@@ -228,6 +232,8 @@ class Records(Protocol):
     def subscriptions(self) -> SubscriptionRecords: ...
     @property
     def invoices(self) -> InvoiceRecords: ...
+    @property
+    def restatements(self) -> RestatementRecords: ...
     @property
     def event_types(self) -> EventTypeRecords: ...
     @property
@@ -417,6 +423,7 @@ class Wiring:
     event_log: EventLog
     usage: UsageStore
     corrections: CorrectionStore
+    late_events: LateEvents
     event_rules: EventRules
     event_counts: EventCounts
     traffic: Traffic

@@ -31,6 +31,7 @@ from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import Money, to_major_units
 from tallybook.services.finalize_invoice import finalize_invoice
 from tallybook.services.read_invoice import list_invoices, list_line_events, read_invoice
+from tallybook.services.recalculate_invoice import recalculate_invoice
 from tallybook.services.verify_invoice import verify_invoice
 
 InvoiceId = Annotated[str, PathParameter(description="The invoice's id, or its number.")]
@@ -209,6 +210,22 @@ def post_finalization(
     return shown_invoice(finalize_invoice(wiring, organization_id, invoice_id))
 
 
+@post(
+    "/v1/invoices/{invoice_id:str}/recalculate",
+    guards=[requires(Scope.WRITE)],
+    status_code=200,
+    sync_to_thread=True,
+)
+def post_recalculation(
+    wiring: Wired, organization_id: OrganizationId, invoice_id: InvoiceId
+) -> InvoiceAnswer:
+    """Count and rate a draft again, with every event that has come by now.
+
+    Refused, 409, once it or a later invoice of its subscription is finalized.
+    """
+    return shown_invoice(recalculate_invoice(wiring, organization_id, invoice_id))
+
+
 def shown_invoice(invoice: Invoice, locale: str | None = None) -> InvoiceAnswer:
     """An invoice as it is answered, its working told in `locale`, or else the customer's."""
     language = locale or invoice.billed_to.locale
@@ -274,6 +291,7 @@ router = Router(
         read_line_events,
         post_verification,
         post_finalization,
+        post_recalculation,
     ],
     tags=["Invoices"],
 )

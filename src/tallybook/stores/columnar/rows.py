@@ -47,11 +47,13 @@ class Rows:
     what they are read from.
     """
 
-    def __init__(self, scope: Scope, standing: Standing | None = None) -> None:
+    def __init__(
+        self, scope: Scope, standing: Standing | None = None, bind: Parameters | None = None
+    ) -> None:
         self.scope = scope
         self.standing = standing
         self.table = "events"
-        self.parameters = Parameters()
+        self.parameters = bind or Parameters()
         self.cuts = Cuts(scope.boundaries, self.parameters) if len(scope.boundaries) > 2 else None
         self.asked_spans = tuple(dict.fromkeys(span for _, span in scope.asked))
         dimensions = tuple(f"d{number}" for number in range(len(scope.group_by)))

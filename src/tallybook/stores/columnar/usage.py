@@ -50,7 +50,7 @@ class ColumnarUsage:
         """Usage by customer, then dimensions, then window. No row where nothing was counted."""
         if query.customers == () or query.span.starts == query.span.ends:
             return []
-        return self._measured(_scope(organization_id, meter, query))
+        return self._measured(scope_of(organization_id, meter, query))
 
     def measure_spans(
         self,
@@ -125,7 +125,7 @@ class ColumnarUsage:
         """Usage as it would be without some events, and with those that a backfill has staged."""
         standing = self._corrections.standing(organization_id, meter.event_type, query.as_of)
         later = msgspec.structs.replace(query, as_of=query.as_of + staged)
-        rows = Rows(_scope(organization_id, meter, later), standing)
+        rows = Rows(scope_of(organization_id, meter, later), standing)
         rows.table = supposed(rows, without, as_of=query.as_of, backfill_id=backfill_id)
         return self._answered(rows, _plan(rows))
 
@@ -133,7 +133,7 @@ class ColumnarUsage:
         self, organization_id: str, meter: Meter, query: UsageQuery, *, after: str, limit: int
     ) -> list[str]:
         """Customers with events that may count, in key order, those after `after`."""
-        rows = self._rows(_scope(organization_id, meter, query))
+        rows = self._rows(scope_of(organization_id, meter, query))
         where = _reached(_plan(rows), rows)
         where.append(f"customer > {rows.parameters.text(after)}")
         columns = self._columns(
@@ -154,16 +154,10 @@ class ColumnarUsage:
         limit: int = 100,
     ) -> tuple[list[StoredEvent], str]:
         """The very events that were counted, by time and position; and where to go on, or ""."""
-        rows = self._rows(_scope(organization_id, meter, query))
-        plan = _plan(rows)
-        where = _reached(plan, rows)
-        if plan.positions:
-            counted = f"SELECT arrayJoin({plan.positions}) FROM ({plan.source})"
-            where.append(f"position IN ({counted})")
-        else:
-            where += rows.readable(rows.values())
+        rows = self._rows(scope_of(organization_id, meter, query))
+        where = behind(rows)
         if after:
-            where.append(_is_after(after, rows))
+            where.append(is_after(after, rows.parameters))
         found = self._events(where, rows, order="occurred_at, position", limit=limit + 1)
         if len(found) <= limit:
             return found, ""
@@ -175,7 +169,7 @@ class ColumnarUsage:
     ) -> Inspection:
         """How many events of the meter's type count and do not, and the last to arrive of each."""
         every = msgspec.structs.replace(meter, filter="")
-        rows = self._rows(_scope(organization_id, every, query))
+        rows = self._rows(scope_of(organization_id, every, query))
         where = rows.conditions(span=query.span)
         counts = " AND ".join(("true", *rows.filters(meter.filter), *rows.readable(rows.values())))
         counts = f"ifNull({counts}, false)"
@@ -242,7 +236,8 @@ class ColumnarUsage:
         return [stored_event(row) for row in zip(*columns, strict=True)]
 
 
-def _scope(organization_id: str, meter: Meter, query: UsageQuery) -> Scope:
+def scope_of(organization_id: str, meter: Meter, query: UsageQuery) -> Scope:
+    """A question as the rows of its statement need it."""
     boundaries = (
         cut(query.span, checked_window(query.window), zone(query.timezone))
         if query.window is not None
@@ -264,6 +259,16 @@ def _scope(organization_id: str, meter: Meter, query: UsageQuery) -> Scope:
 def _plan(rows: Rows) -> Plan:
     aggregation = rows.scope.meter.aggregation
     return PLANS[type(aggregation)](aggregation, rows)
+
+
+def behind(rows: Rows) -> list[str]:
+    """What an event must be to be counted."""
+    plan = _plan(rows)
+    where = _reached(plan, rows)
+    if not plan.positions:
+        return where + rows.readable(rows.values())
+    counted = f"SELECT arrayJoin({plan.positions}) FROM ({plan.source})"
+    return [*where, f"position IN ({counted})"]
 
 
 def _reached(plan: Plan, rows: Rows) -> list[str]:
@@ -303,7 +308,7 @@ def _spans(columns: Sequence[Sequence[Any]], rows: Rows) -> Iterator[Span]:
     return repeat(rows.scope.span)
 
 
-def _is_after(cursor: str, rows: Rows) -> str:
+def is_after(cursor: str, bind: Parameters) -> str:
     """A row comes after the one that the cursor tells, by time and position."""
     at, _, position = cursor.partition(".")
     digits = at.removeprefix("-")
@@ -315,8 +320,8 @@ def _is_after(cursor: str, rows: Rows) -> str:
             field="after",
             mend="Send `next` of the page before, as it was answered.",
         )
-    at_sql = rows.parameters.whole(int(at))
+    at_sql = bind.whole(int(at))
     return (
         f"(toUnixTimestamp64Micro(occurred_at), position) > "
-        f"({at_sql}, {rows.parameters.position(int(position))})"
+        f"({at_sql}, {bind.position(int(position))})"
     )

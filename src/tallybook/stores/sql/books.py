@@ -23,6 +23,7 @@ from tallybook.stores.sql.plan_migrations import SqlPlanMigrations
 from tallybook.stores.sql.plans import SqlPlans
 from tallybook.stores.sql.products import FAMILIES, FEATURES, PRODUCTS, SqlExperiments
 from tallybook.stores.sql.quarantine import SqlQuarantine
+from tallybook.stores.sql.restatements import SqlRestatements
 from tallybook.stores.sql.subscriptions import SqlSubscriptions
 
 
@@ -80,6 +81,10 @@ class SqlRecords:
     @cached_property
     def invoices(self) -> SqlInvoices:
         return SqlInvoices(self.connection, self.organization_id)
+
+    @cached_property
+    def restatements(self) -> SqlRestatements:
+        return SqlRestatements(self.connection, self.organization_id)
 
     @cached_property
     def event_types(self) -> SqlEventTypes:

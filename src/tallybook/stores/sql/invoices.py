@@ -27,6 +27,7 @@ from tallybook.domain.kernel.errors import Missing
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.rating.rated_line import Step
 from tallybook.stores.sql.database import Document, Instant, metadata
+from tallybook.stores.sql.late_watches import note_watch
 from tallybook.stores.sql.unnested import unnested
 
 INVOICES = sa.Table(
@@ -158,7 +159,23 @@ class SqlInvoices:
         )
         new = set(added.scalars())
         self._copy_lines(invoice for invoice in invoices if invoice.id in new)
+        self._watch([invoice for invoice in invoices if invoice.id in new])
         return new
+
+    def redraw(self, invoice: Invoice) -> bool:
+        """Put its lines, total and as-of in the place of a draft's; False if it is none any more."""
+        if not self._lock_drafts([invoice.id]):
+            return False
+        own = _LINE.organization_id == self._organization_id
+        self._connection.execute(sa.delete(INVOICE_LINES).where(own, _LINE.invoice_id == invoice.id))
+        self._connection.execute(
+            sa.update(INVOICES)
+            .where(_ROW.organization_id == self._organization_id, _ROW.id == invoice.id)
+            .values(total_minor=invoice.total_minor, as_of=invoice.as_of)
+        )
+        self._copy_lines([invoice])
+        self._watch([invoice])
+        return True
 
     def drafts(self, *, until: datetime, limit: int) -> list[str]:
         """Ids of drafts whose period ended by `until`, the oldest first, locked.
@@ -251,6 +268,17 @@ class SqlInvoices:
                 mend="Send the `next` of the page before.",
             )
         return created_at, invoice_id
+
+    def _watch(self, drafts: Sequence[Invoice]) -> None:
+        """Note from where on events are late for drafts that charge for usage."""
+        counted = [each for each in drafts if any(line.proof for line in each.lines)]
+        if counted:
+            note_watch(
+                self._connection,
+                self._organization_id,
+                as_of=min(each.as_of for each in counted),
+                until=max(each.period.ends for each in counted),
+            )
 
     def _lock_drafts(self, invoice_ids: Sequence[str]) -> set[str]:
         """Those of the ids that are drafts, locked in an order that cannot embrace another's."""

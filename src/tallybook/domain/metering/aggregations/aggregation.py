@@ -38,6 +38,11 @@ class Aggregation(
         """What is read of each event, by field. One that it cannot be read of is not counted."""
         return {}
 
+    @property
+    def looks_back(self) -> bool:
+        """Whether events before a span, or at its very end, matter to its quantity."""
+        return False
+
     def check(self) -> None:
         """Refuse a definition that means nothing, with the field and the mend."""
 

@@ -39,6 +39,11 @@ class Counter(Aggregation, frozen=True, tag="counter"):
     digits: int | None = None
 
     @property
+    def looks_back(self) -> bool:
+        """To the reading before."""
+        return True
+
+    @property
     def columns(self) -> Mapping[str, Column]:
         """The reading and its register."""
         value = {"value": Column(self.value)}

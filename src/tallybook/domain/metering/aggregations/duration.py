@@ -31,6 +31,11 @@ class Duration(Aggregation, frozen=True, tag="duration"):
     per: TimeUnit = TimeUnit.SECOND
 
     @property
+    def looks_back(self) -> bool:
+        """To sessions that are open."""
+        return True
+
+    @property
     def columns(self) -> Mapping[str, Column]:
         """The session, and whether it starts or stops."""
         return {

@@ -18,6 +18,11 @@ class Sum(Aggregation, frozen=True, tag="sum"):
     carries: bool = False
 
     @property
+    def looks_back(self) -> bool:
+        """With `carries`."""
+        return self.carries
+
+    @property
     def columns(self) -> Mapping[str, Column]:
         """The value."""
         return {"value": Column(self.value)}

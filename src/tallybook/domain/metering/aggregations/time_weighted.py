@@ -38,6 +38,11 @@ class TimeWeighted(Aggregation, frozen=True, tag="time_weighted"):
     timezone: str = "UTC"
 
     @property
+    def looks_back(self) -> bool:
+        """To the level in force."""
+        return True
+
+    @property
     def columns(self) -> Mapping[str, Column]:
         """The level or the change, and what it is the level of."""
         value = {"value": Column(self.value)}

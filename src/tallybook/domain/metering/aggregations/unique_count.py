@@ -37,6 +37,11 @@ class UniqueCount(Aggregation, frozen=True, tag="unique_count"):
     timezone: str = "UTC"
 
     @property
+    def looks_back(self) -> bool:
+        """What is held was added before."""
+        return bool(self.operation)
+
+    @property
     def columns(self) -> Mapping[str, Column]:
         """The text, and what is done with it."""
         value = {"value": Column(self.value, Kind.TEXT)}

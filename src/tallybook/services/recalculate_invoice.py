@@ -1,0 +1,84 @@
+"""Count and rate a draft again up to now, so that it has what came late."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from tallybook.domain.invoicing.invoice import Invoice, InvoiceHeader, InvoiceStatus, LineKind
+from tallybook.domain.kernel.errors import Conflicting
+from tallybook.services.ports import Records, Wiring
+from tallybook.services.read_invoice import found
+from tallybook.services.verify_invoice import load_facts, recompute
+
+_MOST_LATER = 1_000
+
+
+def recalculate_invoice(wiring: Wiring, organization_id: str, invoice_id: str) -> Invoice:
+    """Put a draft's lines in the place of what they were, by all events known now.
+
+    What else it goes by stays: the plan version, the versions of meters, the changes and whose
+    usage was pooled that it was drawn up with. The drafts of later periods of its subscription
+    follow, because conditions count what was billed before. Refused once it, or an invoice of its
+    subscription for a later period, is finalized: what comes late is restated then.
+    """
+    as_of = wiring.event_log.position()
+    with wiring.books.begin(organization_id) as records:
+        invoice = found(records, invoice_id)
+        if invoice.status is not InvoiceStatus.DRAFT:
+            raise _final(invoice)
+        later = _later(records, invoice)
+        for each in later:
+            if each.status not in {InvoiceStatus.DRAFT, InvoiceStatus.VOID}:
+                raise _later_is_final(each)
+        for each in (invoice, *later):
+            if each.status is InvoiceStatus.DRAFT:
+                _redraw(wiring, records, each.id, as_of)
+        return found(records, invoice.id)
+
+
+def _redraw(wiring: Wiring, records: Records, invoice_id: str, as_of: int) -> None:
+    facts = load_facts(records, invoice_id)
+    draft = msgspec.structs.replace(facts.invoice, as_of=as_of)
+    recomputed = recompute(wiring, replace(facts, invoice=draft))
+    for line in draft.lines:
+        if line.kind is LineKind.PRICE and line.number not in recomputed:
+            raise Conflicting(
+                "cannot_be_rated_again",
+                f"The price {line.price_key!r} of line {line.number} or its meter is not there.",
+                field="invoice_id",
+                mend="Verify the invoice: it says what differs.",
+            )
+    lines = tuple(recomputed[number] for number in sorted(recomputed))
+    total_minor = sum(line.amount_minor for line in lines)
+    redrawn = msgspec.structs.replace(draft, lines=lines, total_minor=total_minor)
+    if not records.invoices.redraw(redrawn):
+        raise _final(draft)
+
+
+def _later(records: Records, invoice: Invoice) -> list[InvoiceHeader]:
+    """The invoices of the same subscription for later periods, in order of time."""
+    headers = records.invoices.page(
+        after="", limit=_MOST_LATER, subscription_id=invoice.subscription_id
+    )
+    later = [each for each in headers if each.period.starts > invoice.period.starts]
+    return sorted(later, key=lambda each: (each.period, each.created_at))
+
+
+def _final(invoice: InvoiceHeader) -> Conflicting:
+    return Conflicting(
+        "already_finalized",
+        f"The invoice {invoice.number or invoice.id} is {invoice.status.value}, no draft.",
+        field="invoice_id",
+        mend="Nothing: events that came late are restated. GET /v1/restatements lists them.",
+    )
+
+
+def _later_is_final(later: InvoiceHeader) -> Conflicting:
+    return Conflicting(
+        "later_is_final",
+        f"{later.number}, of a later period of the same subscription, is finalized and goes by it.",
+        field="invoice_id",
+        mend="Finalize it as it is: events that came late are then restated.",
+    )
