@@ -23,6 +23,7 @@ from tallybook.domain.events.quality import PropertySeen, TypeSeen
 from tallybook.domain.events.quarantined import read_canonical
 from tallybook.domain.events.reading import read_events
 from tallybook.domain.events.rules import SchemaCheck
+from tallybook.domain.kernel.errors import Invalid
 from tallybook.services.check_properties import checked_event_type, compiled
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -104,6 +105,49 @@ def test_a_violation_names_its_place_and_the_rule(
     assert reason.field == field, why
     assert reason.reason
     assert "schema/" in reason.mend
+
+
+def _tree(depth: int) -> dict[str, Any]:
+    """Few lines, and twice as many steps with each of them."""
+    defs: dict[str, Any] = {
+        f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(depth)
+    }
+    return {"$defs": defs | {f"d{depth}": {"not": {}}}, "$ref": "#/$defs/d0"}
+
+
+def _nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {}
+    for _ in range(levels):
+        schema = {"not": schema}
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "field", "why"),
+    [
+        (_tree(20), "", "a million steps for each event"),
+        (_nested(100), "", "deeper than anybody reads"),
+        ({"$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}}, "$defs/a/items/$ref", "for ever"),
+        ({"$dynamicRef": "#a"}, "$dynamicRef", "where it leads shows only on the way"),
+        ({"properties": {"a": {"$id": "x"}}}, "properties/a/$id", "another base"),
+        ({"$ref": "#/$defs/none"}, "$ref", "nothing there"),
+    ],
+)
+def test_a_schema_that_could_take_long_is_refused(
+    schema: dict[str, Any], field: str, why: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        check_of(schema)
+    assert refused.value.field.endswith(field), why
+    assert refused.value.code == "schema_too_complex"
+
+
+def test_a_schema_may_refer_to_its_parts() -> None:
+    check = check_of(_tree(5))
+    assert not check.keeps({})
+    named = {"$defs": {"a/b": {"type": "string"}}, "properties": {"$ref": {"$ref": "#/$defs/a~1b"}}}
+    assert check_of(named).keeps({"$ref": "x"})
+    assert not check_of(named).keeps({"$ref": 1})
 
 
 VALUES = st.one_of(

@@ -11,8 +11,11 @@ from tallybook.domain.kernel.errors import Unavailable
 
 T = TypeVar("T")
 
-MAX_WAITING = 50_000
-"""Of the sizes of all work that is not done yet. Work by itself may be larger than that."""
+MAX_WAITING = 64 * 1024 * 1024
+"""Of the sizes of all work that is not done yet: bytes of events that break a rule.
+
+Work by itself may be larger than that.
+"""
 
 
 class BoundedWorkers:

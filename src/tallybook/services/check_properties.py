@@ -22,6 +22,7 @@ from tallybook.domain.events.event_type import (
     checked_type,
 )
 from tallybook.domain.events.rules import Cause, Reason, SchemaCheck
+from tallybook.domain.events.schema_size import check_parts
 from tallybook.domain.kernel.errors import Invalid
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -79,6 +80,7 @@ def _validator(schema: dict[str, Any]) -> Draft202012Validator:
             field="schema/$schema",
             mend=f"Leave $schema out, or send {_DIALECT}",
         )
+    check_parts(schema)
     try:
         return Draft202012Validator(
             schema, offline=True, pattern_options=_PATTERNS, validate_formats=True

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from tallybook.domain.events.event import SentEvent, Verdict
 from tallybook.domain.events.quality import Happening
 from tallybook.domain.events.quarantined import Held, State
-from tallybook.domain.events.rules import Reason
+from tallybook.domain.events.rules import Reason, Rules
 from tallybook.domain.events.sameness import difference
 from tallybook.services.ports import Appended, NotTaken, Wiring
 
@@ -36,11 +37,11 @@ def append_governed(
     if rules is None:
         return wiring.event_log.append(organization_id, events, texts, received_at=now)
     judgement = rules.judge(events, arrived_at=now)
-    held = judgement.held
-    if not held:
+    if not judgement.held:
         pending = wiring.event_log.append(organization_id, events, texts, received_at=now)
     else:
-        pending = _parted(wiring, organization_id, events, texts, held=held, now=now)
+        broken = _Broken(rules, judgement.held, now)
+        pending = _parted(wiring, organization_id, events, texts, broken)
     if judgement.warned:
         warned = [(number, events[number]) for number in judgement.warned]
         pending.add_done_callback(
@@ -49,16 +50,30 @@ def append_governed(
     return pending
 
 
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """Which events of a request break which rules."""
+
+    rules: Rules
+    held: frozenset[int]
+    arrived_at: datetime
+
+    def reason(self, event: SentEvent) -> Reason:
+        """Why an event of them is held."""
+        reason = self.rules.reason_for(event, arrived_at=self.arrived_at)
+        assert reason is not None, "what is held breaks a rule"
+        return reason
+
+
 def _parted(
     wiring: Wiring,
     organization_id: str,
     events: Sequence[SentEvent],
     texts: Sequence[bytes],
-    *,
-    held: Mapping[int, Reason],
-    now: datetime,
+    broken: _Broken,
 ) -> Future[Appended]:
     """Those held into quarantine, the others into the log, and one promise about all."""
+    held, now = broken.held, broken.arrived_at
     passed = [number for number in range(len(events)) if number not in held]
     into_log: Future[Appended] = Future()
     if passed:
@@ -72,37 +87,35 @@ def _parted(
         into_log.set_result(Appended(wiring.event_log.acknowledged(), {}))
 
     def hold() -> Appended:
-        not_taken = hold_events(
-            wiring, organization_id, {number: events[number] for number in held}, held, now=now
-        )
+        waiting = {
+            number: Held(
+                sent=events[number],
+                event=events[number],
+                reason=broken.reason(events[number]),
+                held_at=now,
+            )
+            for number in sorted(held)
+        }
+        not_taken = hold_events(wiring, organization_id, waiting)
         appended = into_log.result()
         exceptions = {passed[number]: why for number, why in appended.exceptions.items()}
         return Appended(appended.position, exceptions | not_taken)
 
-    return wiring.workers.start(len(held), hold)
+    return wiring.workers.start(sum(len(texts[number]) for number in held), hold)
 
 
 def hold_events(
-    wiring: Wiring,
-    organization_id: str,
-    events: Mapping[int, SentEvent],
-    reasons: Mapping[int, Reason],
-    *,
-    now: datetime,
+    wiring: Wiring, organization_id: str, held: Mapping[int, Held]
 ) -> dict[int, NotTaken]:
     """Keep events that break a rule, and tell what to answer on each.
 
     One that is in the log already, from before there was the rule, is the duplicate or conflict
     that it would be without. One that was held before is not kept twice.
     """
-    numbers = list(events)
+    numbers = list(held)
     wiring.event_log.position()  # what was acknowledged before is found from here on
-    stored = wiring.traffic.stored(organization_id, [events[number] for number in numbers])
+    stored = wiring.traffic.stored(organization_id, [held[number].sent for number in numbers])
     in_log = {numbers[place]: kept for place, kept in stored.items()}
-    held = {
-        number: Held(sent=event, event=event, reason=reasons[number], held_at=now)
-        for number, event in events.items()
-    }
     with wiring.books.begin(organization_id) as records:
         added = records.quarantine.add([held[n] for n in numbers if n not in in_log])
         before = records.quarantine.by_identities({each.identity for each in held.values()})

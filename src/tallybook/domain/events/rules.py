@@ -16,6 +16,7 @@ import msgspec
 
 from tallybook.domain.events.event import SentEvent
 from tallybook.domain.events.event_type import EventSettings, Strictness
+from tallybook.domain.events.limits import EARLIEST, LATEST
 
 
 class Cause(StrEnum):
@@ -46,13 +47,16 @@ class SchemaCheck(msgspec.Struct, frozen=True):
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """Of a request's events, by number: those to be held, and those that are only warned of."""
+    """Of a request's events, by number: those to be held, and those that are only warned of.
 
-    held: dict[int, Reason]
+    Why, `Rules.reason_for` says of each: that takes longer than to tell that.
+    """
+
+    held: frozenset[int]
     warned: list[int]
 
 
-_BLAMELESS = Judgement({}, [])
+_BLAMELESS = Judgement(frozenset(), [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +74,29 @@ class Rules:
 
     def judge(self, events: Sequence[SentEvent], *, arrived_at: datetime) -> Judgement:
         """Judge events that arrive together. Costs a look at each, more only for those at fault."""
-        suspects = self._suspects(events)
-        held: dict[int, Reason] = {}
+        held: set[int] = set()
         warned: list[int] = []
         if self.max_age is not None or self.max_ahead is not None:
-            held = self._mistimed(events, arrived_at)
-        for number in suspects:
-            if number in held:
-                continue
-            event = events[number]
-            check = self.checks[event.type]
-            reason = check.breaks(event.properties)
-            if reason is None:
-                continue
-            if check.strictness is Strictness.QUARANTINE:
-                held[number] = reason
-            else:
+            held.update(self._mistimed(events, arrived_at))
+        for number in self._suspects(events):
+            if self.checks[events[number].type].strictness is Strictness.QUARANTINE:
+                held.add(number)
+            elif number not in held:
                 warned.append(number)
-        return Judgement(held, warned) if held or warned else _BLAMELESS
+        return Judgement(frozenset(held), warned) if held or warned else _BLAMELESS
 
     def reason_for(self, event: SentEvent, *, arrived_at: datetime) -> Reason | None:
-        """Why one event would be held, or None."""
-        return self.judge([event], arrived_at=arrived_at).held.get(0)
+        """Why one event is held, or None: for its time first, then for its schema."""
+        at = event.occurred_at
+        earliest, latest = self._limits(arrived_at)
+        if earliest is not None and at < earliest:
+            return too_old(at, arrived_at, earliest)
+        if latest is not None and at > latest:
+            return too_far_ahead(at, arrived_at, latest)
+        check = self.checks.get(event.type)
+        if check is None or check.strictness is not Strictness.QUARANTINE:
+            return None
+        return check.breaks(event.properties)
 
     def _suspects(self, events: Sequence[SentEvent]) -> Iterable[int]:
         checks = self.checks
@@ -110,18 +115,19 @@ class Rules:
             if (check := checks.get(event.type)) is not None and not check.keeps(event.properties)
         ]
 
-    def _mistimed(self, events: Sequence[SentEvent], arrived_at: datetime) -> dict[int, Reason]:
-        # An age reaches back no further than 1870 and 100 years ahead: no overflow.
-        earliest = None if self.max_age is None else arrived_at - self.max_age
-        latest = None if self.max_ahead is None else arrived_at + self.max_ahead
-        held: dict[int, Reason] = {}
-        for number, event in enumerate(events):
-            at = event.occurred_at
-            if earliest is not None and at < earliest:
-                held[number] = too_old(at, arrived_at, earliest)
-            elif latest is not None and at > latest:
-                held[number] = too_far_ahead(at, arrived_at, latest)
-        return held
+    def _mistimed(self, events: Sequence[SentEvent], arrived_at: datetime) -> list[int]:
+        earliest, latest = self._limits(arrived_at)
+        first, last = earliest or EARLIEST, latest or LATEST
+        return [
+            number for number, event in enumerate(events) if not first <= event.occurred_at <= last
+        ]
+
+    def _limits(self, arrived_at: datetime) -> tuple[datetime | None, datetime | None]:
+        """The earliest and the latest time that is taken; a limit is at most a hundred years."""
+        return (
+            None if self.max_age is None else arrived_at - self.max_age,
+            None if self.max_ahead is None else arrived_at + self.max_ahead,
+        )
 
 
 NO_RULES = Rules({})
