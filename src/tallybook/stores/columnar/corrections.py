@@ -201,10 +201,10 @@ class ColumnarCorrections:
         )
         parts = [added, own] if added is not None and len(added) else [own]
         answers = self._log.append_whole(parts)
-        if parts[0] is added and answers[0].exceptions:
-            raise _known_identity(added, answers[0])
         recorded = self._index.by_id(organization_id, correction.id)
-        assert recorded is not None, "the index has learned of it before the position moved"
+        if recorded is None:  # else it is there, by this request or by one that got no answer
+            assert added is not None, "only what is added can be known already"
+            raise _known_identity(added, answers[0])
         return recorded
 
     def _shown(self, organization_id: str, wanted: EventQuery, shown: Shown) -> list[_Voided]:
