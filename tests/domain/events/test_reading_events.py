@@ -278,6 +278,29 @@ def test_a_key_sent_twice_counts_by_its_last_value() -> None:
     assert only(body).properties == {"n": 2}
 
 
+@pytest.mark.parametrize(
+    ("text", "is_text", "why"),
+    [
+        (r"\ud83d\ude00", True, "a pair is one character"),
+        (r"\\ud800", True, "a backslash, and letters after it"),
+        (r"\ud800", False, "the first half alone"),
+        (r"\udc00x", False, "the second half alone"),
+        (r"\ude00\ud83d", False, "the halves the wrong way round"),
+        (r"\ud800\ud83d\ude00", False, "half a pair before a whole one"),
+        (r"\\\ud800", False, "a backslash, and half a pair"),
+    ],
+)
+def test_half_a_character_in_a_list_is_one_event_rejected(
+    text: str, is_text: bool, why: str
+) -> None:
+    before, after = with_properties('{"s": "a"}'), with_properties(r'{"s": "\u0041"}')
+    body = b"[" + b" , ".join([before, with_properties(f'{{"s": "{text}"}}'), after]) + b"]"
+    reading = read_events(body, Form.JSON)
+    assert list(reading.indexes) == ([0, 1, 2] if is_text else [0, 2]), why
+    assert [answer.index for answer in reading.rejected] == ([] if is_text else [1])
+    assert {reading.events[0].properties["s"], reading.events[-1].properties["s"]} == {"a", "A"}
+
+
 def test_too_much_at_once_is_refused_as_a_whole() -> None:
     with pytest.raises(TooLarge, match="10,001 events"):
         read_events((but() + b"\n") * (MAX_EVENTS + 1), Form.NDJSON)
