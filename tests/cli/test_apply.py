@@ -136,3 +136,43 @@ def test_what_a_subscription_names_must_be_there(tallybook: Any, write: Write) -
     assert tallybook("customer", "list", "--json").json == [], (
         "all is checked before any is applied"
     )
+
+
+CONDITIONS = """
+[plans.basic.commitments.promise]
+name = "Committed spend"
+amounts = [100, 120.50]
+per = "year"
+
+[plans.basic.spend_limits.cap]
+name = "Cap"
+maximum = 500
+
+[coupons.WELCOME]
+name = "Welcome"
+rate_pct = 20
+frequency = "recurring"
+periods = 3
+
+[subscriptions.acme-basic.overrides.prices.fee]
+discount_pct = 10
+
+[subscriptions.acme-basic.overrides.commitments.less]
+name = "Less"
+amounts = [80]
+"""
+
+
+def test_conditions_coupons_and_overrides_are_code_too(tallybook: Any, write: Write) -> None:
+    path = write(PLAN + PEOPLE + CONDITIONS)
+    assert acts(tallybook("apply", path, "--yes", "--json"))["coupon/WELCOME"] == "add"
+    again = tallybook("apply", path, "--yes", "--json")
+    assert set(acts(again).values()) == {"same"}, again.json
+    [subscription] = tallybook("subscription", "list", "--json").json
+    assert [each["key"] for each in subscription["overrides"]["commitments"]] == ["less"]
+    dearer = write(PLAN + PEOPLE + CONDITIONS.replace("500", "600"))
+    moves = tallybook("apply", dearer, "--dry-run", "--json").json["moves"]
+    [differences] = [move["differences"] for move in moves if move["act"] == "change"]
+    assert differences == [
+        {"change": "changed", "path": "spend_limits/cap/maximum", "before": "500", "after": "600"}
+    ]

@@ -64,6 +64,7 @@ def test_an_upgrade_in_mid_month(story: Story) -> None:
         "kind": "plan",
         "plan": "pro",
         "version": 1,
+        "overrides": None,
         "price": None,
         "quantity": None,
         "undoes": None,

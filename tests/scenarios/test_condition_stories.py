@@ -100,3 +100,121 @@ def test_no_more_than_a_cap_and_no_less_than_a_minimum(story: Story) -> None:
     february = story.invoices("acme")[2]
     assert lines(february) == [("seat", "30.00"), ("calls", "240.00"), ("bounds", "-70.00")]
     verified(story)
+
+
+def test_what_it_would_cost_with_conditions_and_a_coupon(story: Story) -> None:
+    """A preview is the first bill of a whole period: what a public calculator shows."""
+    limit = {"key": "least", "name": "At least", "minimum": "100"}
+    shared = {"key": "units", "name": "Included", "units": "5", "prices": ["calls"]}
+    plan(story, SEAT, CALLS, spend_limits=[limit], shared_allowances=[shared])
+    story.post("/v1/coupons", {"key": "TENTH", "name": "A tenth", "rate_pct": "10"})
+    asked = {"plan": "pro", "quantities": {"calls": "8"}, "coupons": ["TENTH"]}
+    preview = story.post("/v1/price-previews", asked)
+    assert [(line["kind"], line["key"], line["amount"]) for line in preview["lines"]] == [
+        ("price", "seat", "30.00"),
+        ("price", "calls", "30.00"),
+        ("allowance", "units", "0.00"),
+        ("minimum", "least", "40.00"),
+        ("coupon", "TENTH", "-10.00"),
+    ]
+    assert preview["total"] == "90.00"
+
+
+def test_an_allowance_shared_and_kept(story: Story) -> None:
+    """Ten a month for two prices together; what is left is good for one more month, up to five."""
+    texts = {**CALLS, "key": "texts"}
+    shared = {
+        "key": "units",
+        "name": "Included units",
+        "units": "10",
+        "prices": ["calls", "texts"],
+        "keeps_periods": 1,
+        "keeps_at_most": "5",
+    }
+    story.meter("texts", dimensions=("kind",))
+    calls, texts = (
+        {**CALLS, "meter": "texts", "match": {"kind": "call"}},
+        {
+            **texts,
+            "meter": "texts",
+            "match": {"kind": "text"},
+        },
+    )
+    plan(story, calls, texts, shared_allowances=[shared])
+    story.subscribe("acme", "pro", day(1))
+
+    def use(month: int, calls: int, texts: int) -> None:
+        story.call("acme", *[day(month, 1, hour) for hour in range(calls)], kind="call")
+        story.call("acme", *[day(month, 2, hour) for hour in range(texts)], kind="text")
+        story.pass_time(day(month + 1, 2))
+
+    use(1, 2, 1)
+    use(2, 8, 9)
+    use(3, 7, 4)
+    january, february, march = story.invoices("acme")
+    assert lines(january) == [("calls", "0.00"), ("texts", "0.00"), ("units", "0.00")]
+    assert [step["sentence"] for step in january["lines"][2]["working"]] == [
+        "10 units included in the period",
+        "3 units used",
+        "5 units kept; more periods that they are good for: 1",
+        "2 units lost",
+    ]
+    assert lines(february) == [("calls", "0.00"), ("texts", "20.00"), ("units", "0.00")], "17 of 15"
+    assert lines(march) == [("calls", "0.00"), ("texts", "10.00"), ("units", "0.00")], "none left"
+    verified(story)
+
+
+def test_a_ramp_of_chosen_prices_and_a_month_cut_short(story: Story) -> None:
+    """100, then 200 a month, drawn down by calls alone; half a month is half the promise."""
+    promise = {
+        "key": "promise",
+        "name": "Committed calls",
+        "amounts": ["100", "200"],
+        "prices": ["calls"],
+    }
+    plan(story, SEAT, CALLS, commitments=[promise])
+    story.subscribe("acme", "pro", day(4, 16))
+    story.pass_time(day(4, 20))
+    story.call("acme", day(4, 17))
+    story.pass_time(day(6, 10))
+    story.call("acme", *[day(6, 9, hour) for hour in range(12)])
+    ended = {"at": "now", "refund": "prorated"}
+    story.pass_time(day(6, 16))
+    story.post("/v1/subscriptions/acme/cancellation", ended)
+    story.pass_time(day(6, 17))
+    _, april, may, june = story.invoices("acme")
+    assert lines(april)[1:] == [("calls", "10.00"), ("promise", "40.00")], "15 of 30 days of 100"
+    assert lines(may)[1:] == [("calls", "0.00"), ("promise", "200.00")], "the second month's"
+    assert ("calls", "120.00") in lines(june), "more than the 100 of half of June"
+    assert "promise" not in dict(lines(june))
+    verified(story)
+
+
+def test_a_total_is_owed_when_the_contract_ends(story: Story) -> None:
+    promise = {"key": "promise", "name": "In all", "amounts": ["500"], "per": "total"}
+    plan(story, CALLS, commitments=[promise])
+    story.subscribe("acme", "pro", day(1))
+    story.call("acme", *[day(1, 1, hour) for hour in range(20)])
+    story.pass_time(day(3, 10))
+    story.call("acme", *[day(3, 5, hour) for hour in range(10)])
+    story.post("/v1/subscriptions/acme/cancellation", {"at": "period_end"})
+    story.pass_time(day(4, 2))
+    assert [lines(bill) for bill in story.invoices("acme")] == [
+        [("calls", "200.00")],
+        [("calls", "0.00")],
+        [("calls", "100.00"), ("promise", "200.00")],
+    ]
+    verified(story)
+
+
+def test_a_trial_promises_nothing(story: Story) -> None:
+    promise = {"key": "promise", "name": "Committed", "amounts": ["310"], "prorates": True}
+    plan(story, CALLS, commitments=[promise])
+    body = {"key": "acme", "customer": "acme", "plan": "pro", "alignment": "calendar"}
+    starts_at = day(1).isoformat()
+    story.post("/v1/subscriptions", {**body, "starts_at": starts_at, "trial": {"days": 21}})
+    story.pass_time(day(3, 2))
+    bills = [lines(bill) for bill in story.invoices("acme") if bill["lines"]]
+    owed = [dict(bill).get("promise") for bill in bills]
+    assert owed[0] == "100.00", "10 of January's 31 days are paid for"
+    verified(story)

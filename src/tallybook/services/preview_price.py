@@ -10,36 +10,47 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tallybook.domain.catalog.plan import PlanTerms, PlanVersion
-from tallybook.domain.catalog.price import Price
 from tallybook.domain.catalog.usage_need import Circumstances, Portion
 from tallybook.domain.catalog.working import RatedLine
-from tallybook.domain.invoicing.charges import Charge, rate_fee, rate_metered
+from tallybook.domain.invoicing.charges import Charge, RatedCharge, rate_fee, rate_metered
+from tallybook.domain.invoicing.conditions import ConditionLine
+from tallybook.domain.invoicing.footing import Footing, HeldCoupon
+from tallybook.domain.invoicing.invoice import LineKind
+from tallybook.domain.invoicing.whole_bill import Rate, rate_bill
 from tallybook.domain.kernel.decimals import bounded
 from tallybook.domain.kernel.errors import Invalid, Missing, Refusal
 from tallybook.domain.kernel.instants import Span, zone
-from tallybook.domain.kernel.money import Money, to_minor_units
+from tallybook.domain.kernel.money import Money, minor_digits, to_minor_units
 from tallybook.domain.metering.windows import named_period
 from tallybook.domain.rating.measurable import check_measurable
 from tallybook.domain.rating.rate import rate_usage
+from tallybook.domain.subscriptions.calendar import Alignment, Cycle
+from tallybook.domain.subscriptions.timeline import FOREVER
 from tallybook.services.find_customers import customer_of, no_such_customer, time_of
 from tallybook.services.measure_charges import measure_charges, wanted_by
-from tallybook.services.ports import Wiring
+from tallybook.services.offer_coupons import coupon_of
+from tallybook.services.ports import Records, Wiring
 
 NO_USAGE = (Portion(Decimal(0)),)
 ONE_FEE = (Portion(Decimal(1)),)
 
 
 class PreviewedLine(msgspec.Struct, frozen=True):
-    """What one price would charge: exact, and as it would be printed. `unit` is the meter's."""
+    """What a price or a condition would charge: exact, and as it would be printed.
 
-    price: Price
+    `unit` is the meter's.
+    """
+
+    kind: LineKind
+    key: str
+    name: str
     rated: RatedLine
     printed: Money
     unit: str
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """What all prices would charge; the total is that of the printed lines."""
+    """What all prices and conditions would charge; the total is that of the printed lines."""
 
     currency: str
     lines: tuple[PreviewedLine, ...]
@@ -53,8 +64,11 @@ def preview_price(
     usage: Mapping[str, Sequence[Portion]],
     *,
     timezone: str = "UTC",
+    codes: Sequence[str] = (),
 ) -> Preview:
     """Rate `usage`, by price key, under `terms`; nothing is kept.
+
+    Conditions act as on the first bill of a whole period, with the coupons of these codes.
 
     A price of which no usage is named is rated at no usage, a fee at one; usage that does not say
     when it was is of now. `Invalid` for terms that could not be published, for a key that no price
@@ -66,15 +80,20 @@ def preview_price(
     _check_usage(terms, usage)
     with wiring.books.begin(organization_id) as records:
         meters = records.meters.by_keys(terms.meters)
+        held = _held(records, codes)
     now = wiring.now_of(organization_id)
-    circumstances = Circumstances(timezone=timezone, period=Span(now, now))
-    lines = []
-    for price in terms.prices:
+    span = Span(now, now)
+    circumstances = Circumstances(timezone=timezone, period=span)
+
+    def rate(place: int, allowance_left: Decimal | None) -> RatedCharge:
+        price = terms.prices[place]
         portions = usage.get(price.key, NO_USAGE if price.meter else ONE_FEE)
         meter = meters.get(price.meter or "")
-        rated = rate_usage(price, portions, circumstances)
-        lines.append(_line(terms, price, rated, meter.unit if meter else ""))
-    return _summed(terms, lines)
+        rated = rate_usage(price, portions, circumstances, allowance_left=allowance_left)
+        charge = Charge(price=price, service_period=span)
+        return RatedCharge(charge=charge, rated=rated, unit=meter.unit if meter else "")
+
+    return _bill(terms, span, rate, held)
 
 
 def preview_usage(
@@ -85,6 +104,7 @@ def preview_usage(
     customer: str,
     span: Span | None = None,
     period: str = "",
+    codes: Sequence[str] = (),
 ) -> Preview:
     """Rate what a customer, by key or id, used; fees are those of one whole period.
 
@@ -101,6 +121,7 @@ def preview_usage(
             raise no_such_customer(customer, field="customer") from None
         now = time_of(wiring, records, who)
         meters = records.meters.by_keys(terms.meters)
+        held = _held(records, codes)
     terms.check_meters({key: meter.dimensions for key, meter in meters.items()})
     check_measurable(terms, meters)
     if isinstance(terms, PlanVersion):
@@ -115,16 +136,53 @@ def preview_usage(
         if price.meter is not None
     }
     sheet = measure_charges(wiring, organization_id, wanted.values(), as_of=as_of)
-    lines = []
-    for price in terms.prices:
-        charge = Charge(price=price, service_period=span)
-        if price.key in wanted:
-            of = wanted[price.key]
-            charged = rate_metered(charge, of.meter, who, sheet.of(of), as_of)
-        else:
-            charged = rate_fee(charge)
-        lines.append(_line(terms, price, charged.rated, charged.unit))
-    return _summed(terms, lines)
+    charges = [Charge(price=price, service_period=span) for price in terms.prices]
+
+    def rate(place: int, allowance_left: Decimal | None) -> RatedCharge:
+        charge = charges[place]
+        of = wanted.get(charge.price.key)
+        if of is None:
+            return rate_fee(charge)
+        usage = sheet.of(of)
+        return rate_metered(charge, of.meter, who, usage, as_of, allowance_left=allowance_left)
+
+    return _bill(terms, span, rate, held)
+
+
+def _held(records: Records, codes: Sequence[str]) -> tuple[HeldCoupon, ...]:
+    """Coupons as if they had just been redeemed."""
+    offers = [coupon_of(records, code).offer for code in codes]
+    return tuple(HeldCoupon(offer.key, offer, Decimal(0), 0) for offer in offers)
+
+
+def _bill(terms: PlanTerms, span: Span, rate: Rate, held: tuple[HeldCoupon, ...]) -> Preview:
+    """What a first bill for `span` would say, were it a whole period."""
+    footing = Footing(
+        plan=terms,
+        cycle=Cycle(
+            interval=terms.interval,
+            count=terms.interval_count,
+            alignment=Alignment.CALENDAR,
+            anchor=span.starts,
+            timezone="UTC",
+        ),
+        starts_at=span.starts,
+        ended=span,
+        service_period=span,
+        charged=(Span(span.starts, FOREVER),),
+        coupons=held,
+        is_supposed=True,
+    )
+    charges = [Charge(price=price, service_period=span) for price in terms.prices]
+    digits = minor_digits(terms.currency)
+    rated, conditions = rate_bill(charges, rate, footing, digits=digits)
+    lines = [
+        _line(terms, LineKind.PRICE, one.charge.price.key, one.charge.price.name, one)
+        for one in rated
+    ]
+    lines += [_line(terms, each.kind, each.key, each.name, each) for each in conditions]
+    total = sum((line.printed for line in lines), Money(0, terms.currency))
+    return Preview(terms.currency, tuple(lines), total)
 
 
 def last_month(now: datetime, timezone: ZoneInfo) -> str:
@@ -133,13 +191,11 @@ def last_month(now: datetime, timezone: ZoneInfo) -> str:
     return f"{last_day:%Y-%m}"
 
 
-def _line(terms: PlanTerms, price: Price, rated: RatedLine, unit: str) -> PreviewedLine:
-    return PreviewedLine(price, rated, to_minor_units(rated.amount, terms.currency), unit)
-
-
-def _summed(terms: PlanTerms, lines: Sequence[PreviewedLine]) -> Preview:
-    total = sum((line.printed for line in lines), Money(0, terms.currency))
-    return Preview(terms.currency, tuple(lines), total)
+def _line(
+    terms: PlanTerms, kind: LineKind, key: str, name: str, of: RatedCharge | ConditionLine
+) -> PreviewedLine:
+    printed = to_minor_units(of.rated.amount, terms.currency)
+    return PreviewedLine(kind, key, name, of.rated, printed, of.unit)
 
 
 def _check_usage(terms: PlanTerms, usage: Mapping[str, Sequence[Portion]]) -> None:

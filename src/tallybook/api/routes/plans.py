@@ -20,8 +20,11 @@ from tallybook.domain.catalog.difference import Change, Difference
 from tallybook.domain.catalog.difference_wording import sentence
 from tallybook.domain.catalog.plan import PlanTerms, PlanVersion
 from tallybook.domain.catalog.price import Price
+from tallybook.domain.catalog.shared_allowance import SharedAllowance
+from tallybook.domain.catalog.spending import Commitment, SpendLimit
 from tallybook.domain.catalog.usage_need import Portion
 from tallybook.domain.customers.organization import Scope
+from tallybook.domain.invoicing.invoice import LineKind
 from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span, to_utc
@@ -158,6 +161,9 @@ class PricePreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     With `customer` the usage is what that customer used from `starts_at` to `ends_at`, or in a
     named `period` such as 2026-03 by its calendar; without any of these in its last whole month.
     A plan that is sold in several currencies is rated in the customer's, or in `currency`.
+
+    Conditions act as on the first bill of a whole period: a plan's own, or those sent with
+    `prices`; and the coupons of the codes in `coupons`.
     """
 
     plan: str | None = None
@@ -172,11 +178,19 @@ class PricePreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     period: str = ""
     timezone: str = "UTC"
     locale: str = "en"
+    shared_allowances: tuple[SharedAllowance, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
+    spend_limits: tuple[SpendLimit, ...] = ()
+    coupons: tuple[str, ...] = ()
 
 
 class PreviewedPrice(msgspec.Struct, frozen=True):
-    """What one price would charge. `amount` is printed, `exact_amount` what it was rounded from."""
+    """What a price or a condition would charge, and which of them it is, by `kind`.
 
+    `amount` is printed, `exact_amount` what it was rounded from.
+    """
+
+    kind: LineKind
     key: str
     name: str
     quantity: str
@@ -208,13 +222,19 @@ def create_price_preview(
             customer=data.customer,
             span=_span(data),
             period=data.period,
+            codes=data.coupons,
         )
     else:
         usage: dict[str, tuple[Portion, ...]] = {
             key: (Portion(quantity),) for key, quantity in data.quantities.items()
         }
         preview = preview_price(
-            wiring, organization_id, terms, usage | data.usage, timezone=data.timezone
+            wiring,
+            organization_id,
+            terms,
+            usage | data.usage,
+            timezone=data.timezone,
+            codes=data.coupons,
         )
     lines = [_line(preview, line, data.locale) for line in preview.lines]
     return PricePreviewAnswer(preview.currency, to_major_units(preview.total), lines)
@@ -231,7 +251,15 @@ def _terms(wiring: Wiring, organization_id: str, data: PricePreviewRequest) -> P
     if data.plan is not None:
         version = find_plan(wiring, organization_id, data.plan, number=data.version)
         return version.priced_in(data.currency) if data.currency else version
-    return PlanTerms(plan_key="preview", name="Preview", currency=data.currency, prices=data.prices)
+    return PlanTerms(
+        plan_key="preview",
+        name="Preview",
+        currency=data.currency,
+        prices=data.prices,
+        shared_allowances=data.shared_allowances,
+        commitments=data.commitments,
+        spend_limits=data.spend_limits,
+    )
 
 
 def _span(data: PricePreviewRequest) -> Span | None:
@@ -268,8 +296,9 @@ def _line(preview: Preview, line: PreviewedLine, locale: str) -> PreviewedPrice:
         line.rated.working, currency=preview.currency, locale=locale, unit=line.unit
     )
     return PreviewedPrice(
-        line.price.key,
-        line.price.name,
+        line.kind,
+        line.key,
+        line.name,
         plain(line.rated.quantity),
         line.unit,
         plain(line.rated.amount),

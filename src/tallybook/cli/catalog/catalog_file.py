@@ -1,10 +1,11 @@
-"""A catalog file: meters, products, plans, customers, subscriptions by key, checked before use.
+"""A catalog file: meters, products, plans, coupons, customers, subscriptions by key, checked first.
 
 Tables are named by key, `[meters.KEY]`, `[products.KEY]`, `[features.KEY]`, `[plans.KEY]`,
-`[plans.KEY.prices.KEY]`, `[plans.KEY.grants]`, `[families.KEY]`, `[customers.KEY]`,
-`[subscriptions.KEY]`; their fields are those of the API. A grant is `true`, a limit or a text.
-Numbers stay exact, as text or bare. A subscription's times may be plain dates: midnight in its
-customer's time zone.
+`[plans.KEY.prices.KEY]`, `[plans.KEY.grants]`, `[families.KEY]`, `[coupons.KEY]`,
+`[customers.KEY]`, `[subscriptions.KEY]`; their fields are those of the API. A plan's conditions are
+tables too, such as `[plans.KEY.commitments.KEY]`; so are those of a subscription's overrides. A
+grant is `true`, a limit or a text. Numbers stay exact, as text or bare. A subscription's times may
+be plain dates: midnight in its customer's time zone.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from tallybook.domain.catalog.coupon import CouponOffer
 from tallybook.domain.catalog.feature import Feature
 from tallybook.domain.catalog.plan import PlanTerms
 from tallybook.domain.catalog.product import Family, Product
@@ -47,6 +49,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     features: Entries
     plans: Entries
     families: Entries
+    coupons: Entries
     customers: Entries
     subscriptions: Entries
 
@@ -77,9 +80,13 @@ def read_catalog(path: Path) -> Catalog:
         products=_entries(tables, "products"),
         features=_entries(tables, "features"),
         families=_entries(tables, "families"),
+        coupons=_entries(tables, "coupons"),
         plans={key: _with_prices(key, entry) for key, entry in _entries(tables, "plans").items()},
         customers=_entries(tables, "customers"),
-        subscriptions=_entries(tables, "subscriptions"),
+        subscriptions={
+            key: _with_overrides(key, entry)
+            for key, entry in _entries(tables, "subscriptions").items()
+        },
     )
     _check(catalog)
     return catalog
@@ -96,18 +103,45 @@ def _entries(tables: Mapping[str, Any], kind: str) -> Entries:
 
 def _with_prices(key: str, entry: dict[str, Any]) -> dict[str, Any]:
     """The plan with its prices as a list, each with its key, in the file's order."""
-    prices = entry.get("prices", {})
-    if not isinstance(prices, dict) or not all(isinstance(p, dict) for p in prices.values()):
-        raise Invalid(
-            "not_tables",
-            "A plan's prices are tables by key.",
-            field=f"plans/{key}/prices",
-            mend=f"Write [plans.{key}.prices.KEY].",
-        )
-    listed = {"prices": [{"key": name, **price} for name, price in prices.items()]}
+    listed = {"prices": _listed(f"plans/{key}", "prices", entry.get("prices", {}))}
+    listed |= _conditions(f"plans/{key}", entry)
     if isinstance(entry.get("grants"), dict):
         listed["grants"] = [_grant(name, granted) for name, granted in entry["grants"].items()]
     return entry | listed
+
+
+def _with_overrides(key: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """The subscription with the conditions of its overrides as lists, each with its key."""
+    overrides = entry.get("overrides")
+    if not isinstance(overrides, dict):
+        return entry
+    conditions = _conditions(f"subscriptions/{key}/overrides", overrides)
+    return entry | {"overrides": overrides | conditions}
+
+
+def _conditions(place: str, entry: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    return {
+        kind: _listed(place, kind, entry[kind])
+        for kind in ("shared_allowances", "commitments", "spend_limits")
+        if kind in entry
+    }
+
+
+def _listed(place: str, kind: str, parts: Any) -> list[dict[str, Any]]:
+    """Tables by key as a list, each with its key, in the file's order."""
+    if not isinstance(parts, dict) or not all(isinstance(part, dict) for part in parts.values()):
+        raise Invalid(
+            "not_tables",
+            f"These {kind.replace('_', ' ')} are tables by key.",
+            field=f"{place}/{kind}",
+            mend=f"Write [{place.replace('/', '.')}.{kind}.KEY].",
+        )
+    return [{"key": name, **part} for name, part in parts.items()]
+
+
+def offer_of(body: Mapping[str, Any]) -> CouponOffer:
+    """The coupon that a body says."""
+    return _read(f"coupons/{body['key']}", body, CouponOffer)
 
 
 def _grant(feature: str, granted: Any) -> dict[str, Any]:
@@ -129,6 +163,8 @@ def _check(catalog: Catalog) -> None:
             _within(f"{kind}/{key}", read.check)
     for key, terms in catalog.terms.items():
         _within(f"plans/{key}", terms.check)
+    for key, body in catalog.coupons.items():
+        _within(f"coupons/{key}", offer_of(body).checked)
     for key, body in catalog.customers.items():
         _check_known(f"customers/{key}", body, Customer)
         customer = _read(f"customers/{key}", body | _KEPT, Customer)

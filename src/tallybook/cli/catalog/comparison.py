@@ -9,10 +9,12 @@ from typing import Any
 
 import msgspec
 
-from tallybook.cli.catalog.catalog_file import Catalog, meter_of, with_instants
+from tallybook.cli.catalog.catalog_file import Catalog, meter_of, offer_of, with_instants
 from tallybook.cli.client import Api
+from tallybook.domain.catalog.coupon import CouponOffer
 from tallybook.domain.catalog.difference import Change, Difference, compare_versions
 from tallybook.domain.catalog.feature import FeatureKind, check_granted
+from tallybook.domain.catalog.overrides import Overrides
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.kernel.errors import Invalid, Refusal
 from tallybook.domain.metering.meter import Meter
@@ -50,6 +52,7 @@ def compare_catalog(api: Api, catalog: Catalog) -> list[Move]:
         *_compare_named(api, "feature", catalog.features),
         *_compare_plans(api, catalog),
         *_compare_named(api, "family", catalog.families),
+        *_compare_coupons(api, catalog),
         *_compare_customers(api, catalog),
         *_compare_subscriptions(api, catalog),
     ]
@@ -124,6 +127,25 @@ def _dimensions(api: Api, catalog: Catalog) -> dict[str, tuple[str, ...]]:
     return known
 
 
+def _compare_coupons(api: Api, catalog: Catalog) -> Iterator[Move]:
+    """Coupons: what one says is never changed, for those who have it."""
+    for key, body in catalog.coupons.items():
+        kept = api.find(f"/v1/coupons/{key}")
+        if kept is None:
+            yield Move("coupon", key, Act.ADD, body=body)
+            continue
+        there, wanted = msgspec.convert(kept["offer"], CouponOffer), offer_of(body).checked()
+        found = tuple(
+            Difference(
+                Change.CHANGED, name, _text(getattr(there, name)), _text(getattr(wanted, name))
+            )
+            for name in CouponOffer.__struct_fields__
+            if getattr(there, name) != getattr(wanted, name)
+        )
+        mend = "Give what you mean another code; retire this one." if found else ""
+        yield Move("coupon", key, Act.STUCK if found else Act.SAME, found, mend, body)
+
+
 def _compare_customers(api: Api, catalog: Catalog) -> Iterator[Move]:
     for key, body in catalog.customers.items():
         yield _move("customer", key, body, api.find(f"/v1/customers/{key}"))
@@ -140,8 +162,16 @@ def _compare_subscriptions(api: Api, catalog: Catalog) -> Iterator[Move]:
             raise _unknown(key, "plan", dated["plan"])
         kept = api.find(f"/v1/subscriptions/{key}")
         zone = (kept or customer).get("timezone", "UTC")
-        body = with_instants(dated, zone)
+        body = _with_same_overrides(with_instants(dated, zone), kept)
         yield _move("subscription", key, body, kept, "Cancel it, or give this one another key.")
+
+
+def _with_same_overrides(body: dict[str, Any], kept: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The body; overrides that say the same as those kept, however written, as they are kept."""
+    if kept is None or not kept["overrides"] or "overrides" not in body:
+        return body
+    there, wanted = (msgspec.convert(each["overrides"], Overrides) for each in (kept, body))
+    return body | {"overrides": kept["overrides"]} if there == wanted else body
 
 
 def _unknown(key: str, field: str, name: str) -> Invalid:

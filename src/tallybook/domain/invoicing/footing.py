@@ -13,7 +13,7 @@ import msgspec
 
 from tallybook.domain.catalog.coupon import CouponOffer, KeptCoupon, Redemption
 from tallybook.domain.catalog.interval import Interval
-from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.catalog.plan import PlanTerms
 from tallybook.domain.catalog.spending import Per
 from tallybook.domain.invoicing.invoice import Invoice, InvoiceHeader, LineKind, Occasion
 from tallybook.domain.kernel.instants import Span
@@ -80,10 +80,11 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
 
     `plan` is the version whose conditions hold: the one in force when the period `ended`, which is
     None where the subscription begins. `charged` is when it was charged for, without trials and
-    pauses. `is_last` says that no period follows.
+    pauses. `is_last` says that no period follows. With `is_supposed` the period is only thought of:
+    a whole one, the first of its kind, with nothing billed before it.
     """
 
-    plan: PlanVersion
+    plan: PlanTerms
     cycle: Cycle
     starts_at: datetime
     ended: Span | None
@@ -92,6 +93,7 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
     charged: tuple[Span, ...] = ()
     earlier: Sequence[EarlierLine] = ()
     coupons: tuple[HeldCoupon, ...] = ()
+    is_supposed: bool = False
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +155,8 @@ def counted_over(footing: Footing, per: Per, *, prorates: bool) -> Counted | Non
     """
     ended = footing.ended
     assert ended is not None, "conditions on spending are for a period that ended"
+    if footing.is_supposed:
+        return Counted(Span(ended.starts, FOREVER), 0, per is Per.PERIOD, WHOLE)
     if per is Per.TOTAL:
         return Counted(Span(footing.starts_at, FOREVER), 0, footing.is_last, WHOLE)
     cycle = footing.cycle

@@ -34,6 +34,8 @@ def rate_bill(
 
 def is_charged(footing: Footing) -> bool:
     """Whether any of the period that ended is charged for: no trial, no pause, all of it."""
+    if footing.is_supposed:
+        return True
     ended = footing.ended
     return ended is not None and any(
         span.starts < ended.ends and ended.starts < span.ends for span in footing.charged

@@ -73,9 +73,9 @@ SENTENCES: Sentences = {
         "de": "{quantity} {unit} verbraucht",
     },
     "allowance_kept": {
-        "en": "{quantity} {unit} kept, good for {periods_left} more periods",
-        "sv": "{quantity} {unit} sparas, giltiga {periods_left} perioder till",
-        "de": "{quantity} {unit} bleiben, noch {periods_left} Zeiträume gültig",
+        "en": "{quantity} {unit} kept; more periods that they are good for: {periods_left}",
+        "sv": "{quantity} {unit} sparas; perioder som de gäller till: {periods_left}",
+        "de": "{quantity} {unit} bleiben; weitere Zeiträume, in denen sie gelten: {periods_left}",
     },
     "allowance_lost": {
         "en": "{quantity} {unit} lost",
