@@ -234,3 +234,45 @@ def test_the_same_again_is_the_same_migration(story: Story) -> None:
     again = story.post("/v1/plan-migrations", order())
     assert (again["to_version"], again["waiting"]) == (2, 4), "settled when it was made"
     assert story.refused("/v1/plan-migrations", order(at="now"))["code"] == "migration_differs"
+
+
+MODELS: dict[str, tuple[Answer, Answer]] = {
+    "graduated": (
+        {"tiers": [{"up_to": 10, "unit_amount": "0.333"}, {"unit_amount": "0.1"}]},
+        {"tiers": [{"up_to": 5, "unit_amount": "1"}, {"unit_amount": "0.07", "flat_amount": "3"}]},
+    ),
+    "package": (
+        {"package_size": 7, "package_amount": "1.99"},
+        {"package_size": 10, "package_amount": "2.49", "free_units": 4},
+    ),
+    "per_unit": ({"unit_amount": "0.0125"}, {"unit_amount": "0.015"}),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_preview_is_what_is_billed(wiring: Wiring, model: str) -> None:
+    """Whatever the price: January as it was billed, March as it was foretold of January's usage."""
+    usage = [0, 1, 4, 7, 10, 11, 23, 40]
+    with played(wiring, day(1)) as story:
+        story.meter("calls")
+        before, after = MODELS[model]
+        price: Answer = {"key": "calls", "meter": "calls"}
+        story.plan("pro", base("20"), {**price, "rule": {"model": model, **before}})
+        for number, count in enumerate(usage):
+            story.customer(f"c{number}")
+            story.subscribe(f"c{number}", "pro", day(1))
+            for month in (1, 3):
+                story.call(f"c{number}", *[day(month, 9)] * count)
+        story.plan(
+            "pro",
+            base("25"),
+            {**price, "rule": {"model": model, **after}, "minimum": "2", "discount_pct": "12.5"},
+        )
+        story.pass_time(day(2, 2))
+        told = story.post("/v1/plan-migration-previews", order())["effects"]
+        story.post("/v1/plan-migrations", order())
+        run(story)
+        story.pass_time(day(4, 2))
+        for effect in told:
+            _, january, _, march = story.invoices(effect["customer"])
+            assert (january["total"], march["total"]) == (effect["before"], effect["after"])

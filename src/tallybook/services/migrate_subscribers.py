@@ -183,9 +183,9 @@ def _step(
 
 
 def _keep(records: Records, courses: Sequence[tuple[Course, Course]]) -> None:
-    for before, after in courses:
-        added = after.changes[len(before.changes) :]
-        records.subscriptions.add_changes(after.subscription.id, added)
+    records.subscriptions.add_changes_of(
+        {after.subscription.id: after.changes[len(before.changes) :] for before, after in courses}
+    )
     records.subscriptions.replace_many([after.subscription for _, after in courses])
 
 

@@ -127,6 +127,9 @@ class SubscriptionRecords(Protocol):
     def add_changes(self, subscription_id: str, changes: Sequence[Change]) -> None:
         """Record changes of a subscription that the transaction holds locked."""
 
+    def add_changes_of(self, changes: Mapping[str, Sequence[Change]]) -> None:
+        """As `add_changes`, of many by their ids, by one statement."""
+
     def changes_of(self, ids: Iterable[str]) -> Mapping[str, tuple[Change, ...]]:
         """The changes of these subscriptions, in order of recording, by one query."""
 

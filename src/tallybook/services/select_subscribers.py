@@ -16,7 +16,6 @@ from tallybook.domain.subscriptions.course import Course, course_of, terms_aroun
 from tallybook.domain.subscriptions.migration import MigrationOrder
 from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.domain.subscriptions.timeline import Terms
-from tallybook.services.find_customers import time_of
 from tallybook.services.find_plans import list_of, version_to_sell
 from tallybook.services.ports import Records, Wiring
 
@@ -117,10 +116,11 @@ def in_order(
     named = {each.id: plan_versions_of(each, changes.get(each.id, ())) for each in subscriptions}
     plans = records.plans.by_ids({name for names in named.values() for name in names})
     customers = records.customers.by_ids({each.customer_id for each in subscriptions})
+    organizations_now = wiring.now_of(records.organization_id)  # asked once, not for each
     everyone = []
     for each in subscriptions:
         customer = customers[each.customer_id]
         course = course_of(each, changes.get(each.id, ()))
-        now = time_of(wiring, records, customer)
+        now = customer.clock_at or organizations_now
         everyone.append(Subscriber(course, customer, terms_around(course, now), now, plans))
     return everyone

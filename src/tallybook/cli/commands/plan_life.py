@@ -12,6 +12,8 @@ from tallybook.cli.commands.plan import COLUMNS, DIFFERENCES, Key, commands
 from tallybook.cli.session import AsJson, session_of
 from tallybook.cli.tables import Column, moment, plain_table, print_json, screen, show, show_one
 
+__all__ = ["commands"]
+
 _DRAFTS = (
     Column("key", "key", style="bold"),
     Column("name", "name"),

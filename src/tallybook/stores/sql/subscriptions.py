@@ -170,6 +170,28 @@ class SqlSubscriptions:
         ]
         self._connection.execute(sa.insert(CHANGES), rows)
 
+    def add_changes_of(self, changes: Mapping[str, Sequence[Change]]) -> None:
+        """As `add_changes`, of many subscriptions by their ids, by one statement."""
+        rows = [
+            {
+                "organization_id": self._organization_id,
+                "subscription_id": subscription_id,
+                **{name: getattr(change, name) for name in Change.__struct_fields__},
+            }
+            for subscription_id, added in changes.items()
+            for change in added
+        ]
+        if not rows:
+            return
+        columns = list(CHANGES.c)
+        incoming = unnested(columns, rows)
+        self._connection.execute(
+            sa.insert(CHANGES).from_select(
+                [column.name for column in columns],
+                sa.select(*(incoming.c[column.name] for column in columns)),
+            )
+        )
+
     def changes_of(self, ids: Iterable[str]) -> Mapping[str, tuple[Change, ...]]:
         """The changes of these subscriptions, in order of recording, by one query; none, no key."""
         wanted = sa.bindparam("ids", list(ids), type_=sa.ARRAY(sa.Text))
