@@ -104,6 +104,21 @@ def test_a_replay_cut_between_log_and_record_counts_once(
     assert len(everything(wiring.event_log, strict)) == 2
 
 
+def test_what_a_cut_replay_has_counted_is_not_discarded(
+    wiring: Wiring, strict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(wiring, strict, bad("1"), bad("2"))
+    mend_held(wiring, strict, Chosen(HeldQuery(id="1")), TO_INTEGER, by="ada")
+    go_on = cut(monkeypatch, "replace_many")
+    with pytest.raises(Unavailable):
+        replay_held(wiring, strict, ALL, by="ada")
+    go_on()
+    outcome = discard_held(wiring, strict, ALL, by="ada", why="Neither is meant.")
+    assert outcome.counts == {"discarded": 1, "duplicate": 1}
+    assert states(wiring, strict) == {State.REPLAYED: 1, State.DISCARDED: 1}
+    assert [event.id for event in everything(wiring.event_log, strict)] == ["1"]
+
+
 @pytest.mark.parametrize("method", ["add", "by_identities"])
 def test_nothing_is_acknowledged_that_is_not_written_down(
     wiring: Wiring, strict: str, monkeypatch: pytest.MonkeyPatch, method: str

@@ -53,8 +53,9 @@ class Outcome(msgspec.Struct, kw_only=True):
     """What an act came to. `counts` are of events, by what became of them.
 
     Mending: `passes`, `still_held`, `not_mendable`. Replaying: `accepted`, `duplicate` (it was in
-    the log already), `still_held`, `conflict`. Discarding: `discarded`. `next` is the number to go
-    on after, None if all were looked at. `shown` are some of a dry run.
+    the log already), `still_held`, `conflict`. Discarding: `discarded`, `duplicate`.
+
+    `next` is the number to go on after, None if all were looked at. `shown` are some of a dry run.
     """
 
     act: Act | None
@@ -137,16 +138,26 @@ def discard_held(
     by: str,
     why: str,
 ) -> Outcome:
-    """Decide that events that wait never count. They stay on record, with who and why."""
+    """Decide that events that wait never count. They stay on record, with who and why.
+
+    One that counts already, after a replay that was cut short or because its sender sent it again
+    when the rule was gone, is settled as replayed instead: out of the count it comes by a void.
+    """
     by, why = checked_author(by, why, needs_why=True)
     act = _act(wiring, ActKind.DISCARD, by, why)
     outcome = Outcome(act=act)
 
     def discard(records: Records, stretch: list[Held]) -> None:
-        settled = [_settled(held, State.DISCARDED, act) for held in stretch]
+        in_log = _in_log(wiring, organization_id, stretch)
+        settled = [
+            _settled(held, State.REPLAYED if held.identity in in_log else State.DISCARDED, act)
+            for held in stretch
+        ]
         records.quarantine.replace_many(settled)
-        _record(records, act, len(settled))
-        outcome.add("discarded", len(settled))
+        discarded = sum(each.state is State.DISCARDED for each in settled)
+        _record(records, act, discarded)
+        outcome.add("discarded", discarded)
+        outcome.add("duplicate", len(settled) - discarded)
 
     outcome.next = _through(wiring, organization_id, chosen, discard, locked=True)
     return outcome
@@ -193,6 +204,14 @@ def replay_held(
 
     outcome.next = _through(wiring, organization_id, chosen, replay, locked=True)
     return outcome
+
+
+def _in_log(wiring: Wiring, organization_id: str, stretch: list[Held]) -> set[tuple[str, str]]:
+    """The identities of those that the log has, as they were sent or as they are by now."""
+    wiring.event_log.position()  # what was acknowledged before is found from here on
+    events = [event for held in stretch for event in (held.sent, held.event)]
+    stored = wiring.traffic.stored(organization_id, events)
+    return {(each.source, each.id) for each in stored.values()}
 
 
 def _append(wiring: Wiring, organization_id: str, held: Sequence[Held]) -> Appended:

@@ -248,7 +248,10 @@ def post_replay(
 def post_discard(
     wiring: Wired, organization_id: OrganizationId, data: JSONBody[DiscardRequest]
 ) -> OutcomeAnswer:
-    """Decide that events that wait never count. They stay on record, with who and why."""
+    """Decide that events that wait never count. They stay on record, with who and why.
+
+    Counts: `discarded`; `duplicate`, which counts already and is settled as replayed.
+    """
     return _outcome(discard_held(wiring, organization_id, data.chosen, by=data.by, why=data.why))
 
 
