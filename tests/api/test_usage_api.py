@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+from decimal import Decimal
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -173,3 +178,61 @@ def test_another_organization_has_no_part_in_it(usage: Client, event_rows: Event
     twin = event("2026-03-05T00:00:00Z", {"tokens": 1000}, customer="ann")
     event_rows.keep([twin], organization_id="org_other")
     assert ask(usage)["results"] == before["results"]
+
+
+def test_the_largest_are_told_and_the_rest_summed(usage: Client) -> None:
+    answer = ask(usage, top=1)
+    assert [
+        (row["customer"], row["quantity"], row.get("rest_of")) for row in answer["results"]
+    ] == [
+        ("ann", "511.5", None),
+        ("", "61.5", 2),
+    ]
+    split = ask(usage, top=1, group_by="model", total=True)["results"]
+    assert [(row["dimensions"]["model"], row["quantity"]) for row in split] == [
+        ("large", "552"),
+        ("", "21"),
+    ]
+    assert "rest_of" in split[1], "an event without a model is told from the rest by this"
+
+
+def test_a_month_is_set_beside_the_one_before(usage: Client) -> None:
+    [row] = ask(usage, period="2026-04", customer="ann", compare=True)["results"]
+    assert (row["quantity"], row["event_count"]) == ("0", 0)
+    assert row["before"] == {
+        "from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z", "quantity": "511.5",
+    }  # fmt: skip
+    first = ask(usage, period="2026-04", compare=True, limit=2)
+    rest = ask(usage, period="2026-04", compare=True, limit=2, after=first["next"])
+    assert quantities(first) + quantities(rest) == [("ann", "0"), ("bob", "0"), ("cid", "0")]
+
+
+def test_usage_is_streamed_in_other_forms(usage: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tallybook.services.measure_usage._ROWS_AT_ONCE", 2)
+    whole = ask(usage, group_by="model", compare=True)
+    query = {"meter": "tokens", "period": "2026-03", "group_by": "model", "compare": True}
+    as_lines = usage.get("/v1/usage", params=query, headers={"Accept": "application/x-ndjson"})
+    assert [json.loads(line) for line in as_lines.text.splitlines()] == whole["results"]
+    assert as_lines.headers["tallybook-as-of"] == str(whole["as_of"])
+
+    as_csv = usage.get("/v1/usage", params=query | {"format": "csv"})
+    assert as_csv.headers["content-type"].startswith("text/csv")
+    read = list(csv.DictReader(io.StringIO(as_csv.text)))
+    assert [(row["customer"], row["dimensions.model"], row["quantity"]) for row in read] == [
+        (row["customer"], row["dimensions"]["model"], row["quantity"]) for row in whole["results"]
+    ]
+    assert (read[0]["from"], read[0]["unit"]) == ("2026-03-01T00:00:00Z", "token")
+
+    accept = {"Accept": "application/vnd.apache.parquet, */*;q=0.1"}
+    as_parquet = usage.get("/v1/usage", params=query, headers=accept)
+    table = pq.read_table(io.BytesIO(as_parquet.content))
+    told = [Decimal(row["quantity"]) for row in whole["results"]]
+    assert table.column("quantity").to_pylist() == told
+    assert str(table.schema.field("quantity").type) == "decimal128(38, 12)"
+    assert table.column("checksum").to_pylist() == [row["checksum"] for row in whole["results"]]
+
+    for form in ("csv", "ndjson", "parquet"):
+        empty = usage.get("/v1/usage", params=query | {"period": "2020-01", "format": form})
+        assert empty.status_code == 200, empty.text
+        refused = usage.get("/v1/usage", params=query | {"meter": "none", "format": form})
+        assert refused.status_code == 404, "before anything is sent"

@@ -126,7 +126,7 @@ def measured(
     define_meter(wiring, organization.id, definition)
     question = UsageQuestion(meter="m", period="2026-03", match={})
     answered = measure_usage(wiring, organization.id, question, limit=1000)
-    return {row.customer: row.quantity for row in answered.usage}
+    return {row.usage.customer: row.usage.quantity for row in answered.rows}
 
 
 def test_minutes_rounded_once(month: Wiring, organization: Organization) -> None:

@@ -3,13 +3,14 @@
 Types are described by the library that reads and writes them, so that the document says what is
 accepted: which fields there are, that no others may be sent, which model a price can have.
 A handler whose body or answer is not one type says more in `opt={"openapi": {…}}`, which is laid
-over what is derived here.
+over what is derived here; one that answers in other forms than JSON too, in `opt={"forms": […]}`.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
+import types
 import typing
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -121,6 +122,7 @@ def _operation(
     success: dict[str, Any] = {"description": "Done."}
     if answer is not None:
         success["content"] = {"application/json": {"schema": kinds[answer]}}
+        success["content"] |= {form: {"schema": {}} for form in handler.opt.get("forms", ())}
     operation["responses"] = {
         str(handler.status_code): success,
         "default": {"$ref": "#/components/responses/Problem"},
@@ -195,11 +197,13 @@ def _body(handler: HTTPRouteHandler) -> Any:
 
 def _answer(handler: HTTPRouteHandler) -> Any:
     kind = handler.parsed_fn_signature.return_type.annotation
-    if kind in (None, type(None), Any) or is_class_and_subclass(
-        typing.get_origin(kind) or kind, Response
-    ):
-        return None
-    return kind
+    if isinstance(kind, types.UnionType):  # a type, or the same in another form
+        kind = next(each for each in typing.get_args(kind) if not _is_response(each))
+    return None if kind in (None, type(None), Any) or _is_response(kind) else kind
+
+
+def _is_response(kind: Any) -> bool:
+    return is_class_and_subclass(typing.get_origin(kind) or kind, Response)
 
 
 def _name_instants(kinds: list[Any], components: dict[str, Any]) -> None:

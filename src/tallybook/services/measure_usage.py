@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
@@ -14,7 +15,8 @@ from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span, to_utc, zone
 from tallybook.domain.metering.definition import check_query
 from tallybook.domain.metering.filling import filled
-from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
+from tallybook.domain.metering.meter import Meter, UsageQuery
+from tallybook.domain.metering.report import AS_MEASURED, Reported, Shape, report, span_before
 from tallybook.domain.metering.windows import checked_window, cut, named_period
 from tallybook.services.find_meters import found_meter
 from tallybook.services.ports import Wiring
@@ -22,12 +24,16 @@ from tallybook.services.ports import Wiring
 MOST_ROWS = 1_000_000
 """Customers times windows that one answer may have."""
 
+_ROWS_AT_ONCE = 10_000
+"""Customers times windows that are in memory while usage is streamed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageQuestion:
     """Which usage is asked for: a named `period` or a start and an end; `as_of` None means now.
 
-    With `fills`, windows in which nothing was used are answered too.
+    With `fills`, windows in which nothing was used are answered too. With `compares`, each row is
+    set beside the period before.
     """
 
     meter: str
@@ -41,6 +47,8 @@ class UsageQuestion:
     match: dict[str, str]
     as_of: int | None = None
     fills: bool = False
+    compares: bool = False
+    shape: Shape = AS_MEASURED
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,7 @@ class UsageAnswered:
 
     meter: Meter
     query: UsageQuery
-    usage: list[Usage]
+    rows: list[Reported]
     next: str
 
 
@@ -68,24 +76,87 @@ def measure_usage(
     """Usage of one, some or, where none is named, all customers, at most `limit` of them at once.
 
     The answer names its as-of: asked again with it, the same question has the same answer for ever.
+    Sums and rankings are of all customers: they have no pages.
     """
     meter, query = _read(wiring, organization_id, question)
+    question.shape.check(meter)
+    is_whole = question.shape.is_total or question.shape.top is not None
     windows = _windows(query)
+    earlier = _query_before(question, query) if question.compares else None
     next_ = ""
     customers = query.customers
     if customers is None:
-        found = wiring.usage.customers(organization_id, meter, query, after=after, limit=limit + 1)
-        customers = tuple(found[:limit])
-        if found[limit:]:
+        asked = query if earlier is None else _together(earlier, query)
+        most = MOST_ROWS // len(windows) if is_whole else limit
+        found = wiring.usage.customers(
+            organization_id, meter, asked, after="" if is_whole else after, limit=most + 1
+        )
+        if is_whole:
+            _check_size(tuple(found), windows)
+        customers = tuple(found[:most])
+        if found[most:]:
             next_ = customers[-1]
-        if customers and (after or next_):
-            query = msgspec.structs.replace(query, between=(after, customers[-1]))
+        if customers and (after or next_) and not is_whole:
+            between = (after, customers[-1])
+            query = msgspec.structs.replace(query, between=between)
+            earlier = earlier and msgspec.structs.replace(earlier, between=between)
     _check_size(customers, windows)
     usage = wiring.usage.measure(organization_id, meter, query) if customers else []
+    before = wiring.usage.measure(organization_id, meter, earlier) if customers and earlier else []
     if question.fills:
         named = () if question.group_by else question.customers or ()
         usage = filled(usage, windows, customers=named, as_of=query.as_of)
-    return UsageAnswered(meter, query, usage, next_)
+    rows = report(
+        usage,
+        windows,
+        question.shape,
+        as_of=query.as_of,
+        earlier=before,
+        windows_before=_windows(earlier) if earlier else (),
+    )
+    return UsageAnswered(meter, query, rows, next_)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageStreamed:
+    """All usage that a question asks for, in pages that are counted up to one position."""
+
+    meter: Meter
+    query: UsageQuery
+    compares: bool
+    pages: Iterator[list[Reported]]
+
+
+def stream_usage(wiring: Wiring, organization_id: str, question: UsageQuestion) -> UsageStreamed:
+    """All that `measure_usage` answers page by page, in memory that does not grow with it.
+
+    The first page is measured at once, so that what is refused is refused before anything is told.
+    """
+    meter, query = _read(wiring, organization_id, question)
+    limit = max(1, _ROWS_AT_ONCE // len(_windows(query)))
+    pinned = replace(question, as_of=query.as_of)
+    first = measure_usage(wiring, organization_id, pinned, limit=limit)
+
+    def pages() -> Iterator[list[Reported]]:
+        page = first
+        while True:
+            yield page.rows
+            if not page.next:
+                return
+            page = measure_usage(wiring, organization_id, pinned, after=page.next, limit=limit)
+
+    return UsageStreamed(meter, query, question.compares, pages())
+
+
+def _query_before(question: UsageQuestion, query: UsageQuery) -> UsageQuery:
+    span = span_before(question.period, query.span, zone(query.timezone))
+    return msgspec.structs.replace(query, span=span)
+
+
+def _together(earlier: UsageQuery, query: UsageQuery) -> UsageQuery:
+    """Of both times, uncut: who used anything in either."""
+    span = Span(earlier.span.starts, query.span.ends)
+    return msgspec.structs.replace(query, span=span, window=None)
 
 
 def _windows(query: UsageQuery) -> list[Span]:

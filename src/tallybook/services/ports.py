@@ -66,6 +66,9 @@ class CustomerRecords(Protocol):
     def pools(self, keys: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
         """Whose usage counts at each of these customers beside its own, by key; none, no key."""
 
+    def collectors(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys whose customers have a child that is invoiced with them."""
+
     def payers(self, keys: Iterable[str]) -> Mapping[str, Customer]:
         """Who is invoiced for each of these customers, by key; for others than themselves."""
 
@@ -176,7 +179,7 @@ class InvoiceRecords(Protocol):
         """Keep drafts; one whose period has one is left as it is. Answers the ids of the new."""
 
     def redraw(self, invoice: Invoice) -> bool:
-        """Put its lines, total and as-of in the place of a draft's; False if it is none any more."""
+        """Replace a draft's lines, total and as-of by these; False if it is none any more."""
 
     def drafts(self, *, until: datetime, limit: int) -> list[str]:
         """Ids of drafts whose period ended by `until`, the oldest first, locked.
@@ -192,6 +195,15 @@ class InvoiceRecords(Protocol):
 
     def by_id(self, invoice_id: str) -> Invoice | None:
         """By id or by number."""
+
+    def of_collective(self, collective_id: str) -> list[Invoice]:
+        """The parts of a collective invoice with their lines, by two queries."""
+
+    def collective_ids(self, *, after: str, limit: int, customer_id: str | None) -> list[str]:
+        """Ids of collective invoices in order, those after id `after`; of one payer, if named."""
+
+    def collective_id_of(self, number: str) -> str | None:
+        """The id of the collective invoice of that number."""
 
     def line(self, invoice_id: str, number: int) -> LineItem | None: ...
     def page(

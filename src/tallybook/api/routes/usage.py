@@ -9,17 +9,25 @@ from typing import Annotated
 import msgspec
 from litestar import Router, get
 from litestar.params import QueryParameter
+from litestar.response import Stream
 
 from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.pages import After
-from tallybook.api.security import requires
+from tallybook.api.security import AnyRequest, requires
+from tallybook.api.usage_forms import FORMS, Form, streamed, wanted_form
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.events.event import StoredEvent
 from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import parse_instant
 from tallybook.domain.metering.meter import Usage
-from tallybook.services.measure_usage import UsageQuestion, list_counted_events, measure_usage
+from tallybook.domain.metering.report import Ranked, Reported, Shape
+from tallybook.services.measure_usage import (
+    UsageQuestion,
+    list_counted_events,
+    measure_usage,
+    stream_usage,
+)
 
 MeterKey = Annotated[str, QueryParameter(description="The meter's key.")]
 Customers = Annotated[
@@ -63,8 +71,27 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     checksum: str
 
 
+class BeforeAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What it was in the same window of the period before."""
+
+    starts: datetime = msgspec.field(name="from")
+    ends: datetime = msgspec.field(name="to")
+    quantity: str
+
+
+class ReportRow(UsageRow, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A row of usage. One with `rest_of` sums so many customers, or combinations of dimension
+    values, that are not among the `top`; its customer or its values are "" then.
+
+    `before` is there if asked for, unless the period before had no such window.
+    """
+
+    rest_of: int = 0
+    before: BeforeAnswer | None = None
+
+
 class UsageAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Usage by customer, then dimensions, then window. Nothing used is no row.
+    """Usage by customer, then dimensions, then window, or by rank. Nothing used is no row.
 
     Asked again with this `as_of`, the answer is the same for ever.
     """
@@ -77,7 +104,7 @@ class UsageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     window: str | None
     timezone: str
     as_of: int
-    results: list[UsageRow]
+    results: list[ReportRow]
     next: str | None
 
 
@@ -89,10 +116,16 @@ class EventsAnswer(msgspec.Struct, frozen=True):
     next: str | None
 
 
-@get("/v1/usage", guards=[requires(Scope.READ)], sync_to_thread=True)
+@get(
+    "/v1/usage",
+    guards=[requires(Scope.READ)],
+    sync_to_thread=True,
+    opt={"forms": [form.media_type for form in FORMS.values()]},
+)
 def read_usage(
     wiring: Wired,
     organization_id: OrganizationId,
+    request: AnyRequest,
     *,
     meter: MeterKey,
     customers: Customers = None,
@@ -112,16 +145,36 @@ def read_usage(
     fill: Annotated[
         bool, QueryParameter(description="Answer windows in which nothing was used, too.")
     ] = False,
+    compare: Annotated[
+        bool, QueryParameter(description="Set each row beside the period before.")
+    ] = False,
+    total: Annotated[bool, QueryParameter(description="Sum all customers into one.")] = False,
+    top: Annotated[
+        int | None,
+        QueryParameter(ge=1, le=10_000, description="Only the largest so many, the rest summed."),
+    ] = None,
+    rank: Annotated[
+        Ranked | None,
+        QueryParameter(description="What `top` ranks; dimension values if it is split by any."),
+    ] = None,
+    form: Annotated[
+        Form | None,
+        QueryParameter(name="format", description="Instead of the `Accept` header."),
+    ] = None,
     limit: Annotated[
         int, QueryParameter(ge=1, le=100_000, description="How many customers at most.")
     ] = 1000,
     after: After = "",
-) -> UsageAnswer:
+) -> UsageAnswer | Stream:
     """Measure usage of one, several or all customers over a span of time.
 
     Events acknowledged before the request are counted. Where no customer is named, all are
-    answered, `limit` at a time.
+    answered, `limit` at a time; with `total` or `top` at once.
+
+    As CSV, NDJSON or Parquet, by `Accept` or `format`, all are answered at once, rows as they come;
+    the header `Tallybook-As-Of` has the position.
     """
+    names = _names(group_by)
     question = UsageQuestion(
         meter=meter,
         customers=tuple(customers) if customers else None,
@@ -130,11 +183,20 @@ def read_usage(
         period=period,
         window=window,
         timezone=timezone,
-        group_by=_names(group_by),
+        group_by=names,
         match=_matches(match),
         as_of=as_of,
         fills=fill,
+        compares=compare,
+        shape=Shape(
+            is_total=total,
+            top=top,
+            ranked=rank or (Ranked.DIMENSIONS if names else Ranked.CUSTOMERS),
+        ),
     )
+    wanted = wanted_form(form, request.headers.get("accept", ""))
+    if wanted is not Form.JSON:
+        return streamed(stream_usage(wiring, organization_id, question), wanted, report_row)
     found = measure_usage(wiring, organization_id, question, after=after, limit=limit)
     return UsageAnswer(
         meter=found.meter.key,
@@ -145,7 +207,7 @@ def read_usage(
         window=window,
         timezone=timezone,
         as_of=found.query.as_of,
-        results=[answer_row(row) for row in found.usage],
+        results=[report_row(row) for row in found.rows],
         next=found.next or None,
     )
 
@@ -199,6 +261,20 @@ def answer_row(usage: Usage) -> UsageRow:
         quantity=plain(usage.quantity),
         event_count=usage.evidence.event_count,
         checksum=f"{usage.evidence.checksum:016x}",
+    )
+
+
+def report_row(row: Reported) -> ReportRow:
+    """A row of a report as it is answered."""
+    before = row.before
+    return ReportRow(
+        **msgspec.structs.asdict(answer_row(row.usage)),
+        rest_of=row.rest_of,
+        before=None
+        if before is None
+        else BeforeAnswer(
+            starts=before.span.starts, ends=before.span.ends, quantity=plain(before.quantity)
+        ),
     )
 
 

@@ -16,9 +16,14 @@ from tallybook.domain.metering.meter import Count, Evidence, Meter, Sum, Usage
 _ADDING_UP = (Count, Sum, Counter, Duration, TimeWeighted)
 
 
+def adds_up(meter: Meter) -> bool:
+    """Whether the usage of several customers, or of several values, is the sum of theirs."""
+    return isinstance(meter.aggregation, _ADDING_UP)
+
+
 def check_pooled(meter: Meter) -> None:
     """Refuse to pool what is no sum of its parts: a largest, a latest, a number of uniques."""
-    if not isinstance(meter.aggregation, _ADDING_UP):
+    if not adds_up(meter):
         raise Conflicting(
             "cannot_be_pooled",
             f"Meter {meter.key!r} does not add up over several customers.",

@@ -11,6 +11,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from tallybook.domain.invoicing.collective import part_number
 from tallybook.domain.invoicing.invoice import (
     BilledTo,
     Invoice,
@@ -26,6 +27,7 @@ from tallybook.domain.invoicing.numbering import invoice_number, is_invoice_numb
 from tallybook.domain.kernel.errors import Missing
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.rating.rated_line import Step
+from tallybook.stores.sql.collectives import Collectives
 from tallybook.stores.sql.database import Document, Instant, metadata
 from tallybook.stores.sql.late_watches import note_watch
 from tallybook.stores.sql.unnested import unnested
@@ -51,6 +53,7 @@ INVOICES = sa.Table(
     sa.Column("finalized_at", Instant),
     sa.Column("reckoning", Document(Reckoning | None)),
     sa.Column("subscriber", Document(BilledTo | None)),
+    sa.Column("collective_id", sa.Text),
     sa.Column("change_count", sa.Integer, nullable=False, server_default="0"),
     sa.ForeignKeyConstraint(
         ["organization_id", "subscription_id"],
@@ -85,6 +88,13 @@ sa.Index(
     _ROW.period_ends,
     _ROW.id,
     postgresql_where=_IS_DRAFT,
+)
+
+sa.Index(
+    "invoices_collective_id_idx",
+    _ROW.organization_id,
+    _ROW.collective_id,
+    postgresql_where=_ROW.collective_id.is_not(None),
 )
 
 INVOICE_LINES = sa.Table(
@@ -141,6 +151,7 @@ class SqlInvoices:
     def __init__(self, connection: sa.Connection, organization_id: str) -> None:
         self._connection = connection
         self._organization_id = organization_id
+        self._collectives = Collectives(connection, organization_id, INVOICES)
 
     def add_many(self, invoices: Sequence[Invoice]) -> set[str]:
         """Keep drafts; one whose period has one is left as it is. Answers the ids of the new.
@@ -149,6 +160,7 @@ class SqlInvoices:
         """
         if not invoices:
             return set()
+        invoices = self._collectives.with_open_ids(invoices)
         rows = unnested(list(_ROW), [self._header_row(invoice) for invoice in invoices])
         names = [column.name for column in _ROW]
         added = self._connection.execute(
@@ -163,11 +175,13 @@ class SqlInvoices:
         return new
 
     def redraw(self, invoice: Invoice) -> bool:
-        """Put its lines, total and as-of in the place of a draft's; False if it is none any more."""
+        """Replace a draft's lines, total and as-of by these; False if it is none any more."""
         if not self._lock_drafts([invoice.id]):
             return False
         own = _LINE.organization_id == self._organization_id
-        self._connection.execute(sa.delete(INVOICE_LINES).where(own, _LINE.invoice_id == invoice.id))
+        self._connection.execute(
+            sa.delete(INVOICE_LINES).where(own, _LINE.invoice_id == invoice.id)
+        )
         self._connection.execute(
             sa.update(INVOICES)
             .where(_ROW.organization_id == self._organization_id, _ROW.id == invoice.id)
@@ -195,29 +209,32 @@ class SqlInvoices:
     def finalize_many(self, invoice_ids: Sequence[str], *, at: datetime) -> int:
         """Number drafts without a gap, in the order given, and freeze them; answers how many.
 
-        What is no draft is left as it is, so that finalizing twice gives one number. Others who
-        finalize wait from the first number taken until this transaction ends: one that fails
+        A draft that is part of a collective invoice is finalized with all its parts, which share a
+        number. What is no draft is left as it is, so that finalizing twice gives one number. Others
+        who finalize wait from the first number taken until this transaction ends: one that fails
         leaves no hole.
         """
         drafts = self._lock_drafts(invoice_ids)
-        ordered = [invoice_id for invoice_id in invoice_ids if invoice_id in drafts]
+        ordered = {each: drafts[each] for each in invoice_ids if each in drafts}
         if not ordered:
             return 0
-        last = self._take_places(at.year, len(ordered))
-        places = range(last - len(ordered) + 1, last + 1)
-        rows = unnested(
-            [_ROW.id, _ROW.number],
-            [
-                {"id": invoice_id, "number": invoice_number(at.year, place)}
-                for invoice_id, place in zip(ordered, places, strict=True)
-            ],
+        documents = self._collectives.documents(ordered)
+        last = self._take_places(at.year, len(documents))
+        numbers = (
+            invoice_number(at.year, place) for place in range(last - len(documents) + 1, last + 1)
         )
+        numbered = [
+            {"id": part, "number": part_number(number, place) if is_collective else number}
+            for number, (parts, is_collective) in zip(numbers, documents, strict=True)
+            for place, part in enumerate(parts, start=1)
+        ]
+        rows = unnested([_ROW.id, _ROW.number], numbered)
         self._connection.execute(
             sa.update(INVOICES)
             .where(_ROW.organization_id == self._organization_id, _ROW.id == rows.c.id)
             .values(status=InvoiceStatus.OPEN.value, number=rows.c.number, finalized_at=at)
         )
-        return len(ordered)
+        return len(numbered)
 
     def by_id(self, invoice_id: str) -> Invoice | None:
         """By id or by number."""
@@ -227,6 +244,27 @@ class SqlInvoices:
         if row is None:
             return None
         return Invoice(**_header(row), lines=tuple(self._lines(row.id)))
+
+    def of_collective(self, collective_id: str) -> list[Invoice]:
+        """The parts of a collective invoice with their lines, by two queries."""
+        headers = self._headers().where(_ROW.collective_id == collective_id)
+        found = {row.id: row for row in self._connection.execute(headers)}
+        wanted = sa.bindparam("ids", list(found), type_=sa.ARRAY(sa.Text))
+        query = sa.select(INVOICE_LINES).where(
+            _LINE.organization_id == self._organization_id, _LINE.invoice_id == sa.func.any(wanted)
+        )
+        lines: dict[str, list[LineItem]] = {invoice_id: [] for invoice_id in found}
+        for row in self._connection.execute(query.order_by(_LINE.invoice_id, _LINE.number)):
+            lines[row.invoice_id].append(_line(row))
+        return [Invoice(**_header(row), lines=tuple(lines[row.id])) for row in found.values()]
+
+    def collective_ids(self, *, after: str, limit: int, customer_id: str | None) -> list[str]:
+        """Ids of collective invoices in order, those after id `after`; of one payer, if named."""
+        return self._collectives.ids(after=after, limit=limit, customer_id=customer_id)
+
+    def collective_id_of(self, number: str) -> str | None:
+        """The id of the collective invoice of that number."""
+        return self._collectives.id_of(number)
 
     def line(self, invoice_id: str, number: int) -> LineItem | None:
         """One line of an invoice, by the invoice's id."""
@@ -280,17 +318,18 @@ class SqlInvoices:
                 until=max(each.period.ends for each in counted),
             )
 
-    def _lock_drafts(self, invoice_ids: Sequence[str]) -> set[str]:
-        """Those of the ids that are drafts, locked in an order that cannot embrace another's."""
+    def _lock_drafts(self, invoice_ids: Sequence[str]) -> dict[str, str | None]:
+        """Those of the ids that are drafts, locked in an order that cannot embrace another's, and
+        the collective invoice that each is part of."""
         wanted = sa.bindparam("ids", list(invoice_ids), type_=sa.ARRAY(sa.Text))
         query = (
-            sa.select(_ROW.id)
+            sa.select(_ROW.id, _ROW.collective_id)
             .where(_ROW.organization_id == self._organization_id, _IS_DRAFT)
             .where(_ROW.id == sa.func.any(wanted))
             .order_by(_ROW.id)
             .with_for_update()
         )
-        return set(self._connection.execute(query).scalars())
+        return {row.id: row.collective_id for row in self._connection.execute(query)}
 
     def _take_places(self, year: int, count: int) -> int:
         """Take the next `count` places of the year's series; answers the last of them."""
@@ -329,6 +368,7 @@ class SqlInvoices:
             "finalized_at": invoice.finalized_at,
             "reckoning": invoice.reckoning,
             "subscriber": invoice.subscriber,
+            "collective_id": invoice.collective_id,
             "change_count": invoice.reckoning.changes if invoice.reckoning else 0,
         }
 
@@ -351,19 +391,23 @@ class SqlInvoices:
         if number is not None:
             query = query.where(_LINE.number == number)
         for row in self._connection.execute(query.order_by(_LINE.number)):
-            yield LineItem(
-                number=row.number,
-                price_key=row.price_key,
-                name=row.name,
-                service_period=Span(row.service_starts, row.service_ends),
-                quantity=row.quantity,
-                unit=row.unit,
-                exact_amount=row.exact_amount,
-                amount_minor=int(row.amount_minor),
-                working=row.working,
-                proof=row.proof,
-                kind=LineKind(row.kind),
-            )
+            yield _line(row)
+
+
+def _line(row: sa.Row[Any]) -> LineItem:
+    return LineItem(
+        number=row.number,
+        price_key=row.price_key,
+        name=row.name,
+        service_period=Span(row.service_starts, row.service_ends),
+        quantity=row.quantity,
+        unit=row.unit,
+        exact_amount=row.exact_amount,
+        amount_minor=int(row.amount_minor),
+        working=row.working,
+        proof=row.proof,
+        kind=LineKind(row.kind),
+    )
 
 
 def _line_row(line: LineItem) -> tuple[Any, ...]:
