@@ -13,7 +13,9 @@ from tallybook.domain.catalog.spending import (
     Commitment,
     Promise,
     SpendLimit,
+    are_apart,
     check_prices_known,
+    is_within,
 )
 from tallybook.domain.kernel.errors import Invalid
 
@@ -46,6 +48,7 @@ def condition_checks(terms: Conditions) -> Iterator[Callable[[], object]]:
     yield partial(_check_keys, terms)
     yield partial(_check_shared_once, terms.shared_allowances)
     yield partial(_check_currency, terms)
+    yield partial(_check_nested, terms)
 
 
 def _check_number(terms: Conditions) -> None:
@@ -101,6 +104,28 @@ def _check_shared_once(allowances: Sequence[SharedAllowance]) -> None:
                     mend="Name each price in one of them.",
                 )
         taken.update(allowance.prices)
+
+
+def _check_nested(terms: Conditions) -> None:
+    """Of two conditions that share prices one is within the other, in prices and in time.
+
+    Otherwise what is used would lessen both, and more usage could cost less.
+    """
+    conditions: list[tuple[str, Commitment | SpendLimit]] = [
+        *((f"commitments/{place}", each) for place, each in enumerate(terms.commitments)),
+        *((f"spend_limits/{place}", each) for place, each in enumerate(terms.spend_limits)),
+    ]
+    for place, (field, one) in enumerate(conditions):
+        for _, other in conditions[:place]:
+            if are_apart(one, other) or is_within(one, other) or is_within(other, one):
+                continue
+            raise Invalid(
+                "conditions_overlap",
+                f"{one.key!r} and {other.key!r} are about the same prices, and neither is within "
+                "the other: usage would count against both.",
+                field=f"{field}/prices",
+                mend="Give the one of more prices the longer time too, or both the same prices.",
+            )
 
 
 def _check_currency(terms: Conditions) -> None:

@@ -126,6 +126,25 @@ class SpendLimit(
         check_limits(self.minimum, self.maximum)
 
 
+_LONGER = {Per.PERIOD: 0, Per.YEAR: 1, Per.TOTAL: 2}
+
+
+def width_of(condition: Commitment | SpendLimit) -> tuple[int, bool, int]:
+    """How much a condition is about: over which time, and how many prices; narrow ones first."""
+    return _LONGER[condition.per], not condition.prices, len(condition.prices)
+
+
+def is_within(inner: Commitment | SpendLimit, outer: Commitment | SpendLimit) -> bool:
+    """Whether all that one condition is about, another is about too."""
+    covers = not outer.prices or (bool(inner.prices) and set(inner.prices) <= set(outer.prices))
+    return covers and _LONGER[inner.per] <= _LONGER[outer.per]
+
+
+def are_apart(one: Commitment | SpendLimit, other: Commitment | SpendLimit) -> bool:
+    """Whether no price is in both."""
+    return bool(one.prices and other.prices) and not set(one.prices) & set(other.prices)
+
+
 def check_named(key: str, name: str, what: str) -> None:
     """A key, and a name to print."""
     checked_key(key)

@@ -1,20 +1,23 @@
 """What acts on a bill as a whole, in the one order that there is.
 
-Overage of commitments → maximum → minimum → true-up → coupons. Each counts what is printed, in
-whole minor units, so that every figure can be checked by adding up lines. Each charges what it
-makes of all that was billed so far, less what it charged before: however often a time is billed,
-the parts add up. Rules: docs/semantics/conditions.md.
+From the shortest time and the fewest prices to the longest and all of them; of equal ones overage,
+maximum, minimum, true-up; coupons last. Each counts what is printed, in whole minor units, so that
+every figure can be checked by adding up lines; and each charges what it makes of all that was
+billed so far, less what it charged before: however often a time is billed, the parts add up.
+Rules: docs/semantics/conditions.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from typing import Any, NamedTuple
 
 import msgspec
 
+from tallybook.domain.catalog.plan import PlanTerms
 from tallybook.domain.catalog.price import Price
-from tallybook.domain.catalog.spending import Commitment, Promise, SpendLimit
+from tallybook.domain.catalog.spending import Commitment, Promise, SpendLimit, width_of
 from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Step, line, single
 from tallybook.domain.invoicing.coupon_lines import PricedLine, coupon_lines
 from tallybook.domain.invoicing.footing import Counted, EarlierLine, Footing, counted_over
@@ -23,13 +26,6 @@ from tallybook.domain.kernel.decimals import exactly
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import from_units, round_decimal, to_units
 from tallybook.domain.rating.commitments import overage_of, worth_of
-
-_PRICES = frozenset({LineKind.PRICE})
-_ABOVE_MAXIMUM = _PRICES | {LineKind.OVERAGE, LineKind.MAXIMUM}
-_ABOVE_MINIMUM = _ABOVE_MAXIMUM | {LineKind.MINIMUM}
-_ABOVE_TRUE_UP = _PRICES | {LineKind.MAXIMUM, LineKind.MINIMUM, LineKind.TRUE_UP}
-"""What a condition on all prices counts: the lines printed above its own, but for overage that a
-commitment is not drawn down by."""
 
 
 class ConditionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -51,18 +47,30 @@ def condition_lines(
     with exactly():
         book = _Book(footing, priced, digits)
         if footing.ended is not None:
-            plan = footing.plan
-            for commitment in plan.commitments:
-                book.add(_overage(book, commitment))
-            for limit in plan.spend_limits:
-                book.add(_maximum(book, limit))
-            for limit in plan.spend_limits:
-                book.add(_minimum(book, limit))
-            for commitment in plan.commitments:
-                book.add(_true_up(book, commitment))
+            for act in _in_order(footing.plan):
+                book.add(act)
         charges = (*priced, *book.added)
         taken = coupon_lines(charges, footing, digits=digits)
         return (*book.lines, *(_coupon(footing, *each) for each in taken))
+
+
+class _Act(NamedTuple):
+    """One thing that a condition does to a bill."""
+
+    kind: LineKind
+    condition: Commitment | SpendLimit
+    line: Callable[[_Book, Any], ConditionLine | None]
+
+
+def _in_order(plan: PlanTerms) -> list[_Act]:
+    """All that conditions do, those first that others count."""
+    acts = [
+        *(_Act(LineKind.OVERAGE, each, _overage) for each in plan.commitments),
+        *(_Act(LineKind.MAXIMUM, each, _maximum) for each in plan.spend_limits),
+        *(_Act(LineKind.MINIMUM, each, _minimum) for each in plan.spend_limits),
+        *(_Act(LineKind.TRUE_UP, each, _true_up) for each in plan.commitments),
+    ]
+    return sorted(acts, key=lambda act: width_of(act.condition))
 
 
 class _Book:
@@ -79,10 +87,12 @@ class _Book:
                 for each in priced
             ),
         ]
-        self._priced = priced
+        self._acted: list[_Act] = []
 
-    def add(self, added: ConditionLine | None) -> None:
-        """Put a line under the others, as it will be printed."""
+    def add(self, act: _Act) -> None:
+        """Let a condition act, and put its line under the others, as it will be printed."""
+        added = act.line(self, act.condition)
+        self._acted.append(act)
         if added is None:
             return
         self.lines.append(added)
@@ -103,19 +113,25 @@ class _Book:
                 of_prices=added.of_prices,
             )
 
-    def charged(
-        self, over: Counted, prices: Sequence[str], kinds: frozenset[LineKind], own: str
-    ) -> Decimal:
-        """What was printed for `prices`, or for all, in that time; without the condition's own."""
+    def charged(self, over: Counted, prices: Sequence[str]) -> Decimal:
+        """What was printed in that time for `prices`, or for all, and by what acted on no others.
+
+        Of what comes later in the order nothing is counted, also where an earlier bill printed it.
+        """
+        within = {
+            (act.condition.key, act.kind)
+            for act in self._acted
+            if not prices or (act.condition.prices and set(act.condition.prices) <= set(prices))
+        }
         return sum(
             (
                 each.amount
                 for each in self._counted
                 if each.service_starts in over.span
                 and (
-                    (each.kind is LineKind.PRICE and each.price_key in prices)
-                    if prices
-                    else (each.kind in kinds and each.price_key != own)
+                    (not prices or each.price_key in prices)
+                    if each.kind is LineKind.PRICE
+                    else (each.price_key, each.kind) in within
                 )
             ),
             ZERO,
@@ -176,7 +192,7 @@ def _overage(book: _Book, commitment: Commitment) -> ConditionLine | None:
     if over is None:
         return None
     promised = _promised(book, commitment, over)
-    used = book.charged(over, commitment.prices, _ABOVE_TRUE_UP, commitment.key)
+    used = book.charged(over, commitment.prices)
     owed = overage_of(used, promised, commitment.overage_factor)
     beyond = max(used - promised, ZERO)
     factor = commitment.overage_factor - 1
@@ -194,7 +210,7 @@ def _maximum(book: _Book, limit: SpendLimit) -> ConditionLine | None:
     if over is None:
         return None
     most = book.prorated(limit.maximum, over)
-    charged = book.charged(over, limit.prices, _ABOVE_MAXIMUM, limit.key)
+    charged = book.charged(over, limit.prices)
     owed = max(charged - most, ZERO)
     terms = {"maximum": most, "charged": charged}
     before = book.before(over, limit.key, LineKind.MAXIMUM)
@@ -210,7 +226,7 @@ def _minimum(book: _Book, limit: SpendLimit) -> ConditionLine | None:
     if over is None or not over.is_over:
         return None
     least = book.prorated(limit.minimum, over)
-    charged = book.charged(over, limit.prices, _ABOVE_MINIMUM, limit.key)
+    charged = book.charged(over, limit.prices)
     terms = {"minimum": least, "charged": charged} | _parts(over)
     before = book.before(over, limit.key, LineKind.MINIMUM)
     steps = [
@@ -226,7 +242,7 @@ def _true_up(book: _Book, commitment: Commitment) -> ConditionLine | None:
     if not commitment.has_true_up or over is None or not over.is_over:
         return None
     promised = _promised(book, commitment, over)
-    charged = book.charged(over, commitment.prices, _ABOVE_TRUE_UP, commitment.key)
+    charged = book.charged(over, commitment.prices)
     terms = {"promised": promised, "charged": charged} | _parts(over)
     before = book.before(over, commitment.key, LineKind.TRUE_UP)
     steps = [single(_code("true_up", over), max(promised - charged, ZERO), terms), *_less(before)]
