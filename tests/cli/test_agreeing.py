@@ -126,3 +126,22 @@ def test_seats_billed_at_once_another_calendar_and_a_contract(
     assert moved["subscription"]["alignment"] == "calendar"
     bound = tallybook("subscription", "change", "contract", "acme", "6:month", "--json").json
     assert bound["subscription"]["contract"]["interval_count"] == 6
+
+
+def test_a_collective_invoice_is_listed_shown_and_finalized(tallybook: Any, catalog: Path) -> None:
+    tallybook("apply", str(catalog), "--yes")
+    tallybook("customer", "create", "group", "--name", "Group", "--currency", "EUR")
+    tallybook(
+        "customer", "create", "north", "--name", "North", "--currency", "EUR",
+        "--parent", "group", "--invoiced-at", "parent",
+    )  # fmt: skip
+    tallybook(
+        "subscription", "create", "north", "--customer", "north", "--plan", "pro",
+        "--starts-at", "2026-01-01T00:00:00Z", "--ends-at", "2026-02-01T00:00:00Z",
+    )  # fmt: skip
+    tallybook("bill", "run")
+    [listed] = tallybook("collective", "list", "--customer", "group", "--json").json
+    assert (listed["total"], listed["number"]) == ("62.00", None)
+    assert "North: 62.00" in tallybook("collective", "show", listed["id"]).out
+    final = tallybook("collective", "finalize", listed["id"], "--json").json
+    assert final["sections"][0]["invoices"][0]["number"] == f"{final['number']}-1"

@@ -135,3 +135,97 @@ def test_parents_that_cannot_be(story: Story) -> None:
     child(story, "north")
     refused = story.refused("/v1/customers/group", {"currency": "USD"}, method="PATCH")
     assert refused["code"] == "currency_in_use"
+
+
+def sections(document: Answer) -> list[tuple[str, str, list[str]]]:
+    """Each member of a document: its key, its total, the amounts of its lines."""
+    return [
+        (
+            section["customer"]["key"],
+            section["total"],
+            [line["amount"] for part in section["invoices"] for line in part["lines"]],
+        )
+        for section in document["sections"]
+    ]
+
+
+def test_one_invoice_for_the_family_grouped_by_child(story: Story) -> None:
+    """Group pays for north and for deep below south; east is invoiced itself."""
+    child(story, "north", invoiced_at="parent")
+    child(story, "south", invoiced_at="parent")
+    child(story, "deep", parent="south", invoiced_at="parent")
+    child(story, "east")
+    for customer in ("group", "north", "deep", "east"):
+        story.subscribe(customer, "usage", day(1))
+    story.call("north", day(1, 5), day(1, 6))
+    story.call("east", day(1, 5))
+    story.pass_time(day(2))
+    [document] = story.get("/v1/collective-invoices", customer="group")["results"]
+    assert (document["status"], document["number"], document["total"]) == ("draft", None, "32.00")
+    assert sections(document) == [
+        ("group", "10.00", ["10.00", "0.00"]),
+        ("deep", "10.00", ["10.00", "0.00"]),
+        ("north", "12.00", ["10.00", "2.00"]),
+    ]
+    assert bills(story, "east") == [[("base", "1", "10.00"), ("calls", "1", "1.00")]]
+    final = story.post(f"/v1/collective-invoices/{document['id']}/finalize")
+    assert (final["status"], final["number"]) == ("open", "INV-2026-000001")
+    numbers = [part["number"] for each in final["sections"] for part in each["invoices"]]
+    assert numbers == ["INV-2026-000001-1", "INV-2026-000001-2", "INV-2026-000001-3"]
+    assert story.get("/v1/collective-invoices/INV-2026-000001") == final
+    assert len(bills(story, "group")) == 3, "each part is verified by itself"
+    [part] = [part for part in story.invoices("group") if part["subscriber"] is None]
+    assert part["customer"]["key"] == "group"
+
+
+def test_a_run_that_finalizes_gives_a_family_one_number(story: Story) -> None:
+    for key in ("north", "south"):
+        child(story, key, invoiced_at="parent")
+    for customer in ("east", "west"):
+        story.customer(customer)
+    for customer in ("east", "group", "north", "south", "west"):
+        story.subscribe(customer, "fee", day(1))
+    story.pass_time(day(3), finalize=True)
+    documents = story.get("/v1/collective-invoices", customer="group")["results"]
+    assert sorted(document["total"] for document in documents) == ["30.00", "30.00"]
+    alone = [one["number"] for key in ("east", "west") for one in story.invoices(key)]
+    numbers = sorted([document["number"] for document in documents] + alone)
+    assert numbers == [f"INV-2026-{place:06d}" for place in range(1, 7)], "a series without a gap"
+
+
+def test_what_comes_after_the_number_is_another_document(story: Story) -> None:
+    """South begins late, for January too: its invoice of that day is a document of its own."""
+    for key in ("north", "south"):
+        child(story, key, invoiced_at="parent")
+    story.subscribe("north", "fee", day(1))
+    story.pass_time(day(2), finalize=True)
+    story.subscribe("south", "fee", day(1))
+    story.pass_time(day(2, 10), finalize=True)
+    documents = story.get("/v1/collective-invoices", customer="group")["results"]
+    assert [sections(document)[0][0] for document in documents] == ["north", "south"]
+    assert [document["number"] for document in documents] == [
+        "INV-2026-000001",
+        "INV-2026-000002",
+    ]
+
+
+def test_a_child_that_is_invoiced_at_its_parent_is_changed_at_once(story: Story) -> None:
+    child(story, "north", invoiced_at="parent", timezone="Europe/Oslo")
+    ahead = {**FEE, "timing": "in_advance"}
+    story.plan("small", ahead)
+    story.plan("large", {**ahead, "rule": {"model": "flat", "amount": "41"}})
+    story.subscribe("north", "small", day(1))
+    story.pass_time(day(1, 11))
+    body = {"what": {"kind": "plan", "plan": "large"}, "bills_at_once": True}
+    [invoice] = story.post("/v1/subscriptions/north/changes", body)["invoices"]
+    assert invoice["customer"]["key"] == "group"
+    assert invoice["subscriber"]["timezone"] == "Europe/Oslo"
+    assert invoice["total"] == "21.00"
+    story.pass_time(day(2, 10))
+    assert len(bills(story, "group")) == 3
+
+
+def test_no_such_document(story: Story) -> None:
+    for name in ("col_nothing", "INV-2026-000009"):
+        refused = story.refused(f"/v1/collective-invoices/{name}", None, method="GET")
+        assert refused["code"] == "no_such_collective_invoice"

@@ -13,12 +13,14 @@ from tallybook.cli.commands import (
     bill,
     change,
     clock,
+    collective,
     corrections,
     coupon,
     customer,
     demo,
     event_type,
     events,
+    events_found,
     experiment,
     ingest,
     invoice,
@@ -30,6 +32,7 @@ from tallybook.cli.commands import (
     product,
     quality,
     quarantine,
+    restatements,
     subscription,
     usage,
 )
@@ -51,13 +54,17 @@ _GROUPS = {
     "coupon": coupon.commands,
     "bill": bill.commands,
     "invoice": invoice.commands,
+    "restatements": restatements.commands,
     "key": key.commands,
     "clock": clock.commands,
+    "collective": collective.commands,
 }
 
 
 subscription.commands.add_typer(change.commands, name="change")
 customer.commands.command("entitlements")(product.entitlements)
+events.commands.command("search", epilog=events_found.SEARCH_EPILOG)(events_found.search)
+events.commands.command("tail", epilog=events_found.TAIL_EPILOG)(events_found.tail)
 
 
 def compose(connect: Connect) -> typer.Typer:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+import msgspec
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.customers.customer import Customer, Where
@@ -17,6 +19,7 @@ from tallybook.domain.invoicing.charges import (
     rate_fee,
     rate_metered,
 )
+from tallybook.domain.invoicing.collective import collective_id
 from tallybook.domain.invoicing.conditions import ConditionLine
 from tallybook.domain.invoicing.footing import Footing
 from tallybook.domain.invoicing.invoice import Invoice, Occasion, Reckoning
@@ -51,7 +54,7 @@ class Contracts:
     """What some subscriptions refer to; `changes` of those that are not plain.
 
     `pools` are, by customer key, those whose usage counts at a customer beside its own; `payers`
-    who is invoiced, where that is not the customer.
+    who is invoiced, where that is not the customer; `collectors` who is invoiced for others too.
     """
 
     plans: Mapping[str, PlanVersion]
@@ -60,6 +63,7 @@ class Contracts:
     changes: Mapping[str, tuple[Change, ...]]
     pools: Mapping[str, tuple[str, ...]]
     payers: Mapping[str, Customer]
+    collectors: Set[str]
 
     def pool_of(self, customer: Customer) -> tuple[str, ...] | None:
         """Whose usage counts as this customer's; None where that is its own alone."""
@@ -67,6 +71,12 @@ class Contracts:
             return ()
         members = self.pools.get(customer.key)
         return None if members is None else (customer.key, *members)
+
+    def collector_of(self, customer: Customer) -> Customer | None:
+        """On whose collective invoice this customer's lines are; None where it is on none."""
+        if customer.key in self.collectors and customer.key not in self.payers:
+            return customer
+        return self.payers.get(customer.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,7 @@ class Boundary:
     following: Subscription
     reckoning: Reckoning | None = None
     payer: Customer | None = None
+    collector: Customer | None = None
 
     @property
     def wanted(self) -> list[Wanted]:
@@ -115,6 +126,7 @@ def load_contracts(
         changes,
         records.customers.pools(each.key for each in customers.values()),
         records.customers.payers(passed_on) if passed_on else {},
+        records.customers.collectors(each.key for each in customers.values()),
     )
 
 
@@ -144,6 +156,7 @@ def find_boundary(
         _with_usage(charges, customer, contracts),
         closed(subscription, decision),
         payer=contracts.payers.get(customer.key),
+        collector=contracts.collector_of(customer),
     )
 
 
@@ -168,6 +181,7 @@ def _at(course: Course, decision: Open | Renew | End, contracts: Contracts) -> B
         after(course, decision, billed_after(course, reckoning, ended)),
         reckoning,
         contracts.payers.get(customer.key),
+        contracts.collector_of(customer),
     )
 
 
@@ -240,7 +254,7 @@ def draw_up(
         charges = [charge for charge, _ in boundary.charges]
         digits = minor_digits(boundary.plan.currency)
         rated, conditions = rate_bill(charges, rate, footing, digits=digits)
-    return assemble_invoice(
+    invoice = assemble_invoice(
         organization_id=organization_id,
         subscription=boundary.subscription,
         customer=boundary.customer,
@@ -253,3 +267,7 @@ def draw_up(
         reckoning=boundary.reckoning,
         conditions=conditions,
     )
+    if invoice is None or boundary.collector is None:
+        return invoice
+    part_of = collective_id(invoice, boundary.collector, organization_id=organization_id)
+    return msgspec.structs.replace(invoice, collective_id=part_of)

@@ -41,7 +41,8 @@ class InvoiceSummary(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice without its lines. `total` is in major units, `total_minor` in minor ones.
 
     `number` and `finalized_at` are null while it is a draft. `as_of` is the position in the event
-    log up to which usage was counted.
+    log up to which usage was counted. `subscriber` is whose subscription it is, where another
+    customer is billed; `collective_id` the document of a family that it is part of.
     """
 
     id: str
@@ -58,6 +59,8 @@ class InvoiceSummary(msgspec.Struct, frozen=True, kw_only=True):
     as_of: int
     created_at: datetime
     finalized_at: datetime | None
+    subscriber: BilledTo | None
+    collective_id: str | None
 
 
 class EvidenceAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -249,6 +252,8 @@ def _summary(header: InvoiceHeader) -> dict[str, Any]:
         "as_of": header.as_of,
         "created_at": header.created_at,
         "finalized_at": header.finalized_at,
+        "subscriber": header.subscriber,
+        "collective_id": header.collective_id,
     }
 
 

@@ -115,7 +115,8 @@ class InvoiceHeader(msgspec.Struct, frozen=True, kw_only=True):
     For each subscription there is one invoice an occasion and `period`. `as_of` is the position in
     the event log up to which usage was counted. `reckoning` is that of a subscription which is not
     plain; its period may be closed again when it was changed meanwhile.
-    `subscriber` is whose subscription it is, where another customer is billed for it.
+    `subscriber` is whose subscription it is, where another customer is billed for it;
+    `collective_id` the document of a family that it is part of.
     """
 
     id: str
@@ -133,6 +134,7 @@ class InvoiceHeader(msgspec.Struct, frozen=True, kw_only=True):
     finalized_at: datetime | None = None
     reckoning: Reckoning | None = None
     subscriber: BilledTo | None = None
+    collective_id: str | None = None
 
     @property
     def used_by(self) -> BilledTo:

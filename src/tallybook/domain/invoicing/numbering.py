@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_NUMBER = re.compile(r"INV-(\d{4})-(\d{6,})")
+_NUMBER = re.compile(r"INV-(\d{4})-(\d{6,})(-\d+)?")
 
 
 def invoice_number(year: int, place: int) -> str:

@@ -123,6 +123,20 @@ class SqlCustomers:
             members.setdefault(row.top, []).append(row.key)
         return {key: tuple(below) for key, below in members.items()}
 
+    def collectors(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys whose customers have a child that is invoiced with them."""
+        wanted = sa.bindparam("keys", list(keys), type_=sa.ARRAY(sa.Text))
+        query = (
+            sa.select(_ROW.parent)
+            .distinct()
+            .where(
+                _ROW.organization_id == self._organization_id,
+                _ROW.parent == sa.func.any(wanted),
+                _ROW.invoiced_at == Where.PARENT.value,
+            )
+        )
+        return set(self._connection.execute(query).scalars())
+
     def payers(self, keys: Iterable[str]) -> Mapping[str, Customer]:
         """Who is invoiced for each of these customers, by key; for others than themselves."""
         own = _ROW.organization_id == self._organization_id
