@@ -77,6 +77,7 @@ class EventView:
     when: str
     id: str
     source: str
+    is_void: bool
     properties: list[tuple[str, str]]
 
 
@@ -163,6 +164,7 @@ def event_views(events: list[StoredEvent], reader: Reader) -> list[EventView]:
             when=reader.moment(event.occurred_at),
             id=event.id,
             source=event.source,
+            is_void=bool(event.voided_by),
             properties=sorted(event.properties.items()),
         )
         for event in events

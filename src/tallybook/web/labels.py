@@ -38,6 +38,7 @@ _ENGLISH = {
     "event_id": "Event",
     "properties": "Properties",
     "source": "Source",
+    "void_since": "void since it was billed",
     "last_event": "These are all of them.",
     "verify_title": "Every figure can be counted again",
     "verify_text": (
@@ -98,6 +99,7 @@ _SWEDISH = {
     "event_id": "Händelse",
     "properties": "Egenskaper",
     "source": "Källa",
+    "void_since": "ogiltig sedan den fakturerades",
     "last_event": "Det är alla.",
     "verify_title": "Varje siffra kan räknas om",
     "verify_text": (
@@ -158,6 +160,7 @@ _GERMAN = {
     "event_id": "Ereignis",
     "properties": "Eigenschaften",
     "source": "Quelle",
+    "void_since": "seit der Abrechnung ungültig",
     "last_event": "Das sind alle.",
     "verify_title": "Jede Zahl lässt sich nachzählen",
     "verify_text": (
