@@ -127,3 +127,51 @@ def test_a_meter_of_a_catalog_is_the_same_again_and_stuck_if_it_differs(
     ran = tallybook("apply", str(path), "--yes", code=1)
     assert "aggregation" in ran.out
     assert "another key" in ran.out
+
+
+@pytest.mark.usefixtures("month")
+def test_usage_is_drawn_and_written(tallybook: Any, tmp_path: Path) -> None:
+    asked = ("usage", "tokens", "--period", "2026-03")
+    bars = tallybook(*asked, "--group-by", "model", "--draw").out
+    assert "█" in bars
+    assert "150.5" in bars
+    lines = tallybook(*asked, "--window", "day", "--draw").out
+    assert "█▆" in lines, "100 is drawn higher than 57.5"
+    assert "by the day" in lines
+    assert "█" not in tallybook(*asked, "--group-by", "model").out, "this is no terminal"
+    top = tallybook(*asked, "--group-by", "model", "--top", "1", "--compare").out
+    assert "(1 others)" in top
+    assert "before" in top
+
+    for form in ("csv", "ndjson", "parquet"):
+        path = tmp_path / f"usage.{form}"
+        tallybook(*asked, "-o", str(path))
+        assert path.stat().st_size > 100
+    assert (tmp_path / "usage.csv").read_text().splitlines()[1].startswith("acme,2026-03-01T")
+    assert "unknown_form" in tallybook(*asked, "-o", "usage.doc", code=1).err
+    none = tmp_path / "none.csv"
+    assert "no_such_meter" in tallybook("usage", "none", *asked[2:], "-o", str(none), code=1).err
+    assert [each.name for each in tmp_path.glob("none*")] == []
+
+
+@pytest.mark.usefixtures("month")
+def test_events_are_searched_and_followed(tallybook: Any) -> None:
+    found = tallybook("events", "search", "model=large", "--from", "2026-03-02T00:00:00Z", "--json")
+    assert [event["id"] for event in found.json] == ["e2"]
+    followed = tallybook("events", "tail", "--last", "2", "--for", "0.1", "--every", "0.1").out
+    assert [line.split()[-1] for line in followed.splitlines()] == ["e2", "e3"]
+    quiet = tallybook("events", "tail", "model=other", "--for", "0.1", "--every", "0.1", "--json")
+    assert quiet.out == ""
+
+
+def test_late_events_are_restated(month: None, tallybook: Any) -> None:
+    tallybook("bill", "run", "--until", "2026-04-01T00:00:00Z", "--finalize")
+    send = ("events", "send", "completion", "--customer", "acme", "-p", "tokens=5")
+    tallybook(*send, "--id", "late", "--time", "2026-03-05T00:00:00Z", "-p", "model=large")
+    assert tallybook("restatements", "find", "--json").json["restated"] == 1
+    [made] = tallybook("restatements", "list", "--customer", "acme", "--json").json
+    assert made["difference"] == "5"
+    assert "150.5" in tallybook("restatements").out
+    assert "counted since" in tallybook("restatements", "events", made["id"]).out
+    assert "next_invoice" in tallybook("restatements", "show", made["id"]).out
+    assert tallybook("restatements", "policy", "ignore", "--json").json == {"policy": "ignore"}

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import httpx
 import msgspec
@@ -90,6 +90,15 @@ class Api:
     def get(self, path: str, query: Query | None = None) -> Any:
         """The answer's body."""
         return self._answer(self.client.get(path, params=_given(query)))
+
+    def fetch(self, path: str, query: Query, into: BinaryIO) -> Mapping[str, str]:
+        """Write the answer's body to a file as it comes; its headers."""
+        with self.client.stream("GET", path, params=_given(query)) as response:
+            if response.status_code >= 400:
+                response.read()
+                raise refusal_of(response)
+            into.writelines(response.iter_bytes())
+            return response.headers
 
     def find(self, path: str) -> Any:
         """The answer's body, or None if there is no such thing."""

@@ -93,6 +93,17 @@ def finalize(context: typer.Context, invoice: Invoice, as_json: AsJson = False) 
     show_one(finalized, _FIELDS, as_json=as_json)
 
 
+@commands.command("recalculate")
+def recalculate(context: typer.Context, invoice: Invoice, as_json: AsJson = False) -> None:
+    """Count and rate a draft again, with every event that has come by now."""
+    with session_of(context).open() as api:
+        redrawn = api.post(f"/v1/invoices/{invoice}/recalculate")
+    if as_json:
+        print_json(redrawn)
+    else:
+        show_whole(redrawn)
+
+
 @commands.command("verify")
 def verify(context: typer.Context, invoice: Invoice, as_json: AsJson = False) -> None:
     """Count and rate every line again from its events; exit code 1 if anything differs."""
