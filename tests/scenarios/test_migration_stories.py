@@ -276,3 +276,21 @@ def test_the_preview_is_what_is_billed(wiring: Wiring, model: str) -> None:
         for effect in told:
             _, january, _, march = story.invoices(effect["customer"])
             assert (january["total"], march["total"]) == (effect["before"], effect["after"])
+
+
+def test_a_promise_in_the_new_version_is_in_the_preview(story: Story) -> None:
+    """Bob's ten calls at 0.50 leave 45 of the promised 50; Ada's eighty nearly fill it."""
+    named = [{"name": "Base", **base("30")}, {"name": "Calls", **calls("0.5")}]
+    promise = {"key": "promise", "name": "Promised", "amounts": ["50"], "prices": ["calls"]}
+    pro = {"key": "pro", "name": "Pro", "currency": "EUR", "prices": named}
+    story.post("/v1/plans", {**pro, "commitments": [promise]})
+    story.pass_time(day(1, 20))
+    preview = story.post("/v1/plan-migration-previews?period=2026-01", order())
+    told = {each["customer"]: each["after"] for each in preview["effects"]}
+    assert told == {"ada": "80.00", "bob": "80.00", "cyd": "80.00", "dan": "80.00"}
+    story.post("/v1/plan-migrations", order())
+    run(story)
+    story.call("bob", *[day(2, 6, hour) for hour in range(10)])
+    story.pass_time(day(3, 2))
+    lines = story.invoices("bob")[-1]["lines"]
+    assert sum(float(line["amount"]) for line in lines) == 80.0

@@ -11,10 +11,11 @@ import msgspec
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Price, Timing
-from tallybook.domain.invoicing.charges import Charge, rate_fee, rate_metered
+from tallybook.domain.invoicing.charges import Charge, RatedCharge, rate_fee, rate_metered
+from tallybook.domain.invoicing.whole_bill import rate_bill
 from tallybook.domain.kernel.errors import Refusal
 from tallybook.domain.kernel.instants import Span, zone
-from tallybook.domain.kernel.money import Money, to_minor_units
+from tallybook.domain.kernel.money import Money, minor_digits, to_minor_units
 from tallybook.domain.metering.meter import Meter
 from tallybook.domain.metering.windows import named_period
 from tallybook.domain.subscriptions.add_ons import new_add_ons
@@ -22,7 +23,7 @@ from tallybook.domain.subscriptions.migrating import moved
 from tallybook.domain.subscriptions.migration import MigrationOrder
 from tallybook.services.measure_charges import UsageSheet, Wanted, measure_charges, wanted_by
 from tallybook.services.ports import Records, Wiring
-from tallybook.services.preview_price import last_month
+from tallybook.services.preview_price import last_month, supposed_footing
 from tallybook.services.select_subscribers import (
     Selection,
     Subscriber,
@@ -132,8 +133,9 @@ def _parted(
 class _Rated(msgspec.Struct, frozen=True):
     """A subscriber at the prices of a version: the charges, and the usage that each wants."""
 
+    version: PlanVersion
+    span: Span
     charges: tuple[tuple[Charge, Wanted | None], ...]
-    currency: str
 
 
 def _effects(
@@ -196,7 +198,7 @@ def _charged(
             charges.append((Charge(price=price, service_period=span), wanted))
         elif quantity := quantities.get(price.key, Decimal(1)):
             charges.append((_fee(price, quantity, span), None))
-    return _Rated(tuple(charges), version.currency)
+    return _Rated(version, span, tuple(charges))
 
 
 def _fee(price: Price, quantity: Decimal, span: Span) -> Charge:
@@ -204,15 +206,27 @@ def _fee(price: Price, quantity: Decimal, span: Span) -> Charge:
 
 
 def _amount(one: Subscriber, rated: _Rated, sheet: UsageSheet, as_of: int) -> Money:
-    """The sum of the lines as they would be printed."""
-    total = Money(0, rated.currency)
-    for charge, wanted in rated.charges:
+    """The sum of the lines as they would be printed, those of the plan's conditions among them."""
+
+    def rate(place: int, allowance_left: Decimal | None = None) -> RatedCharge:
+        charge, wanted = rated.charges[place]
         if wanted is None:
-            line = rate_fee(charge)
-        else:
-            line = rate_metered(charge, wanted.meter, one.customer, sheet.of(wanted), as_of)
-        total += to_minor_units(line.rated.amount, rated.currency)
-    return total
+            return rate_fee(charge)
+        usage = sheet.of(wanted)
+        return rate_metered(
+            charge, wanted.meter, one.customer, usage, as_of, allowance_left=allowance_left
+        )
+
+    currency = rated.version.currency
+    amounts = []
+    if rated.version.has_conditions:
+        charges = [charge for charge, _ in rated.charges]
+        footing = supposed_footing(rated.version, rated.span)
+        lines, conditions = rate_bill(charges, rate, footing, digits=minor_digits(currency))
+        amounts += [each.rated.amount for each in (*lines, *conditions)]
+    else:
+        amounts += [rate(place).rated.amount for place in range(len(rated.charges))]
+    return sum((to_minor_units(amount, currency) for amount in amounts), Money(0, currency))
 
 
 def _rank(effect: Effect) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -85,15 +85,16 @@ def preview_price(
     span = Span(now, now)
     circumstances = Circumstances(timezone=timezone, period=span)
 
+    charges = _charges(terms, span, named=usage)
+
     def rate(place: int, allowance_left: Decimal | None) -> RatedCharge:
-        price = terms.prices[place]
+        price = charges[place].price
         portions = usage.get(price.key, NO_USAGE if price.meter else ONE_FEE)
         meter = meters.get(price.meter or "")
         rated = rate_usage(price, portions, circumstances, allowance_left=allowance_left)
-        charge = Charge(price=price, service_period=span)
-        return RatedCharge(charge=charge, rated=rated, unit=meter.unit if meter else "")
+        return RatedCharge(charge=charges[place], rated=rated, unit=meter.unit if meter else "")
 
-    return _bill(terms, span, rate, held)
+    return _bill(terms, charges, supposed_footing(terms, span, held), rate)
 
 
 def preview_usage(
@@ -136,7 +137,7 @@ def preview_usage(
         if price.meter is not None
     }
     sheet = measure_charges(wiring, organization_id, wanted.values(), as_of=as_of)
-    charges = [Charge(price=price, service_period=span) for price in terms.prices]
+    charges = _charges(terms, span)
 
     def rate(place: int, allowance_left: Decimal | None) -> RatedCharge:
         charge = charges[place]
@@ -146,7 +147,16 @@ def preview_usage(
         usage = sheet.of(of)
         return rate_metered(charge, of.meter, who, usage, as_of, allowance_left=allowance_left)
 
-    return _bill(terms, span, rate, held)
+    return _bill(terms, charges, supposed_footing(terms, span, held), rate)
+
+
+def _charges(terms: PlanTerms, span: Span, *, named: Container[str] = ()) -> list[Charge]:
+    """Every price of the plan, but of its add-ons only those that are named."""
+    return [
+        Charge(price=price, service_period=span)
+        for price in terms.prices
+        if not price.is_optional or price.key in named
+    ]
 
 
 def _held(records: Records, codes: Sequence[str]) -> tuple[HeldCoupon, ...]:
@@ -155,9 +165,9 @@ def _held(records: Records, codes: Sequence[str]) -> tuple[HeldCoupon, ...]:
     return tuple(HeldCoupon(offer.key, offer, Decimal(0), 0) for offer in offers)
 
 
-def _bill(terms: PlanTerms, span: Span, rate: Rate, held: tuple[HeldCoupon, ...]) -> Preview:
-    """What a first bill for `span` would say, were it a whole period."""
-    footing = Footing(
+def supposed_footing(terms: PlanTerms, span: Span, held: tuple[HeldCoupon, ...] = ()) -> Footing:
+    """What the conditions of a first bill for `span` would go by, were it a whole period."""
+    return Footing(
         plan=terms,
         cycle=Cycle(
             interval=terms.interval,
@@ -173,7 +183,9 @@ def _bill(terms: PlanTerms, span: Span, rate: Rate, held: tuple[HeldCoupon, ...]
         coupons=held,
         is_supposed=True,
     )
-    charges = [Charge(price=price, service_period=span) for price in terms.prices]
+
+
+def _bill(terms: PlanTerms, charges: Sequence[Charge], footing: Footing, rate: Rate) -> Preview:
     digits = minor_digits(terms.currency)
     rated, conditions = rate_bill(charges, rate, footing, digits=digits)
     lines = [

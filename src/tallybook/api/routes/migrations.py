@@ -97,7 +97,7 @@ class MigrationPreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What a migration would do: `sums` over everyone, and those whom it touches most.
 
     Usage is that of `period`, counted up to `as_of`. Fees are those of a whole period of the plan;
-    commitments, shared allowances and coupons are left out.
+    the plan's conditions act as on a first bill, coupons are left out.
     """
 
     to_plan: str
