@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ from contracts import day
 from story import Answer, Story, played
 from tallybook.domain.catalog.redeeming import Order
 from tallybook.domain.kernel.errors import Conflicting
+from tallybook.services.close_period import close_due_periods
 from tallybook.services.ports import Wiring
 from tallybook.services.redeem_coupon import redeem_coupon
 
@@ -156,3 +158,27 @@ def test_ten_at_once_redeem_a_coupon_that_three_can_have(story: Story) -> None:
         answers = sorted(pool.map(ask, customers))
     assert answers == ["coupon_used_up"] * 7 + ["redeemed"] * 3
     assert story.get("/v1/coupons/RARE")["redemptions"] == 3
+
+
+def test_two_runs_side_by_side_use_a_coupon_once(story: Story) -> None:
+    """Whichever closes which of the customer's subscriptions, the coupon is used by one."""
+    subscribed(story, "acme")
+    for number in range(6):
+        body = {"key": f"s{number}", "customer": "acme", "plan": "pro", "alignment": "calendar"}
+        story.post("/v1/subscriptions", {**body, "starts_at": day(1).isoformat()})
+    coupon(story, "HALF", rate_pct="50")
+    redeem(story, "HALF", "acme")
+    clocked = dataclasses.replace(story.wiring, now=lambda: day(2, 2))
+    story.wiring.directory.set_clock(story.organization_id, day(2, 2))
+
+    def run(_: int) -> int:
+        return close_due_periods(clocked, story.organization_id, chunk_size=2).invoices
+
+    with ThreadPoolExecutor(3) as pool:
+        drawn_up = sum(pool.map(run, range(3)))
+    run(0)
+    assert drawn_up <= 7
+    taken = [each for each in discounts(story, "acme") if each]
+    assert taken == [["-50.00"]]
+    assert len(story.invoices("acme")) == 7
+    assert run(0) == 0, "again: nothing is left to close, nothing is used twice"

@@ -104,6 +104,8 @@ class Footings:
 
     def note(self, invoice: Invoice) -> None:
         """Count a bill that was drawn up for those that follow it."""
+        if not self._earlier and not self._redemptions:
+            return
         if invoice.subscription_id in self._earlier:
             self._earlier[invoice.subscription_id] += earlier_lines_of(invoice)
         for line in invoice.lines:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from tallybook.cli.commands.agreeing import (
@@ -19,11 +22,12 @@ from tallybook.cli.commands.invoice import show_whole
 from tallybook.cli.commands.subscription import FIELDS, Key
 from tallybook.cli.session import AsJson, session_of
 from tallybook.cli.tables import Column, moment, print_json, screen, show, show_one
+from tallybook.domain.kernel.errors import Invalid
 
 commands = typer.Typer(
     no_args_is_help=True,
-    help="Changes of a subscription: plan, quantity, pause, resume, end-trial, reactivate,"
-    " contract, calendar, list, undo.",
+    help="Changes of a subscription: plan, override, quantity, pause, resume, end-trial,"
+    " reactivate, contract, calendar, list, undo.",
 )
 
 At = Annotated[str, typer.Option("--at", help="now, period_end or term_end.")]
@@ -34,6 +38,9 @@ ProratedBy = Annotated[
 IsPreview = Annotated[
     bool, typer.Option("--preview", help="Show the next invoice as it would be; record nothing.")
 ]
+
+
+_EXACTLY = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
 def _said(change: Mapping[str, Any]) -> str:
@@ -75,6 +82,37 @@ def to_plan(
 ) -> None:
     """To another plan: an upgrade or a downgrade."""
     what = {"kind": "plan", "plan": plan, "version": version}
+    body = _body(what, at, effective_at, proration, bills_now=bills_now)
+    _change(context, key, body, is_preview=is_preview, as_json=as_json)
+
+
+@commands.command(
+    "override",
+    epilog="Example: [cyan]tallybook subscription change override acme-pro agreed.json"
+    " --at period_end[/]",
+)
+def override(
+    context: typer.Context,
+    key: Key,
+    overrides: Annotated[
+        Path, typer.Argument(help="What the contract says otherwise, in JSON; {} is nothing.")
+    ],
+    *,
+    at: At = "",
+    effective_at: Since = "",
+    proration: ProratedBy = "",
+    bills_now: BillsNow = False,
+    is_preview: IsPreview = False,
+    as_json: AsJson = False,
+) -> None:
+    """To other overrides of the same plan: prices, allowances, discounts, commitments."""
+    try:
+        said = _EXACTLY.decode(overrides.read_bytes())
+    except (OSError, msgspec.MsgspecError) as error:
+        raise Invalid(
+            "unreadable_overrides", f"{overrides.name}: {error}", mend="Mend the JSON."
+        ) from None
+    what = {"kind": "override", "overrides": said}
     body = _body(what, at, effective_at, proration, bills_now=bills_now)
     _change(context, key, body, is_preview=is_preview, as_json=as_json)
 

@@ -1,0 +1,55 @@
+"""Coupons and overrides from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CATALOG = """
+[plans.basic]
+name = "Basic"
+currency = "EUR"
+
+[plans.basic.prices.fee]
+name = "Basic, a month"
+rule = { model = "flat", amount = "100" }
+
+[customers.acme]
+name = "Acme"
+currency = "EUR"
+
+[subscriptions.acme]
+customer = "acme"
+plan = "basic"
+"""
+
+
+@pytest.fixture
+def acme(tallybook: Any, tmp_path: Path) -> str:
+    path = tmp_path / "catalog.toml"
+    path.write_text(CATALOG)
+    tallybook("apply", str(path), "--yes")
+    return "acme"
+
+
+def test_a_coupon_is_made_redeemed_taken_away_and_retired(tallybook: Any, acme: str) -> None:
+    made = ("coupon", "create", "WELCOME", "--percent", "20", "--periods", "3", "--json")
+    assert tallybook(*made).json["offer"]["periods"] == 3
+    redeem = ("coupon", "redeem", "WELCOME", "--customer", acme, "--json")
+    redeemed = tallybook(*redeem).json
+    assert tallybook(*redeem).json["id"] == redeemed["id"], "who has it, has it"
+    assert "20 %" in tallybook("coupon", "list").out
+    listed = tallybook("coupon", "redemptions", "--customer", acme, "--json").json
+    assert [each["is_spent"] for each in listed] == [False]
+    assert tallybook("coupon", "take-away", redeemed["id"], "--json").json["ended_at"]
+    assert tallybook("coupon", "retire", "WELCOME", "--json").json["retired_at"]
+
+
+def test_a_contract_says_otherwise(tallybook: Any, acme: str, tmp_path: Path) -> None:
+    path = tmp_path / "agreed.json"
+    path.write_text('{"prices": {"fee": {"discount_pct": 12.5}}}')
+    change = ("subscription", "change", "override", acme, str(path), "--at", "period_end", "--json")
+    [recorded] = tallybook(*change).json["changes"]
+    assert recorded["overrides"] == {"prices": {"fee": {"discount_pct": "12.5"}}}
