@@ -160,6 +160,21 @@ def test_schedules_that_cannot_be(story: Story, ramp: list[Answer], code: str, f
     assert field in str(refused)
 
 
+def test_half_price_for_three_months(story: Story) -> None:
+    """A discount in a phase: negotiated at the start, over with the fourth month."""
+    half = {"prices": {"base": {"discount_pct": "50"}}}
+    subscribe(
+        story,
+        overrides=half,
+        phases=[
+            {"after": 2, "overrides": {"prices": {"base": {"discount_pct": "25"}}}},
+            {"after": 3, "overrides": {}},
+        ],
+    )
+    story.pass_time(day(5))
+    assert [bill[0] for bill in bills(story)] == ["10.00", "10.00", "15.00", "20.00", "20.00"]
+
+
 def test_what_has_begun_is_not_scheduled(story: Story) -> None:
     subscribe(story)
     story.pass_time(day(2, 10))

@@ -167,6 +167,14 @@ def test_one_trial_of_a_plan(story: Story) -> None:
     assert story.post("/v1/subscriptions", again)["status"] == "trialing", "allowed this time"
 
 
+def test_one_trial_of_a_family(story: Story) -> None:
+    family = {"name": "Cloud", "plans": ["free", "pro"]}
+    story.put("/v1/plan-families/cloud", family)
+    on_trial(story, days=14)
+    other = {**body("other", days=14), "plan": "free"}
+    assert story.refused("/v1/subscriptions", other)["code"] == "trial_had_before"
+
+
 def test_a_trial_by_a_meter_that_goes_up_and_down_is_refused(story: Story) -> None:
     story.post(
         "/v1/meters",

@@ -8,7 +8,7 @@ import msgspec
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.kernel.instants import Span
-from tallybook.domain.subscriptions.course import Course
+from tallybook.domain.subscriptions.course import Course, terms_around
 from tallybook.domain.subscriptions.phases import (
     PhaseOrder,
     check_ahead,
@@ -19,6 +19,7 @@ from tallybook.domain.subscriptions.timeline import FOREVER, Terms
 from tallybook.services.change_subscription import keep_course, load_course, plans_of
 from tallybook.services.find_customers import now_for
 from tallybook.services.find_plans import sold
+from tallybook.services.negotiate import carried_over, negotiated
 from tallybook.services.ports import Records, Wiring
 
 
@@ -52,10 +53,11 @@ def schedule_phases(
         course = load_course(records, key, locked=True)
         now = now_for(wiring, records, course.subscription.customer_id)
         check_ahead(course, phases, now=now)
-        plans = plans_of(records, course)
-        to = phase_plans(records, phases, plans[course.subscription.plan_version_id].currency)
+        cleared = without_phases_ahead(course, now=now)
+        plans = plans_of(records, cleared)
+        to = phase_plans(records, phases, plans[terms_around(cleared, now).plan_version_id])
         changed = schedule(
-            without_phases_ahead(course, now=now),
+            cleared,
             phases,
             now=now,
             plans={**plans, **{each.id: each for each in to if each is not None}},
@@ -66,13 +68,21 @@ def schedule_phases(
 
 
 def phase_plans(
-    records: Records, phases: Sequence[PhaseOrder], currency: str
+    records: Records, phases: Sequence[PhaseOrder], since: PlanVersion
 ) -> tuple[PlanVersion | None, ...]:
-    """The plan version that each phase goes to; None where it stays with what it is to."""
-    return tuple(
-        sold(records, phase.plan, phase.version, currency=currency, field=f"phases/{place}/plan")
-        for place, phase in enumerate(phases)
-    )
+    """The plan version that each phase goes to, from `since` on; None where it stays."""
+    found: list[PlanVersion | None] = []
+    for place, phase in enumerate(phases):
+        field, overrides = f"phases/{place}/overrides", phase.overrides
+        named = f"phases/{place}/plan"
+        to = sold(records, phase.plan, phase.version, currency=since.currency, field=named)
+        if to is not None:
+            to = carried_over(records, since, to, overrides, field=field)
+        elif overrides is not None:
+            to = negotiated(records, since, overrides, field=field)
+        since = to or since
+        found.append(to)
+    return tuple(found)
 
 
 def _shown(records: Records, course: Course) -> list[ShownPhase]:

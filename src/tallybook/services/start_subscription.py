@@ -19,6 +19,9 @@ from tallybook.services.ports import Records, Wiring
 from tallybook.services.run_experiment import version_for
 from tallybook.services.schedule_phases import phase_plans
 
+_MOST_FAMILIES = 1_000
+"""Plan families looked at for an earlier trial."""
+
 
 def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> FullSubscription:
     """Subscribe a customer to a plan version, from any time on; or answer the one of that key.
@@ -49,7 +52,7 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
         subscription = begin(
             asked, customer, version, subscription_id=wiring.new_id("sub"), now=now
         )
-        named = _named_plans(records, asked, customer.currency)
+        named = _named_plans(records, asked, version)
         course = agreed(subscription, asked, version, named, now=now)
         records.subscriptions.add(course.subscription)
         records.subscriptions.add_changes(subscription.id, course.changes)
@@ -63,14 +66,15 @@ def _with_add_ons(asked: Start, version: PlanVersion) -> Start:
     return msgspec.structs.replace(asked, quantities=with_add_ons(asked.quantities, version))
 
 
-def _named_plans(records: Records, asked: Start, currency: str) -> NamedPlans:
+def _named_plans(records: Records, asked: Start, version: PlanVersion) -> NamedPlans:
     """The plan versions that a start names beside its own."""
+    currency = version.currency
     free = None if asked.trial is None else asked.trial.free_plan
     into = None if asked.contract is None else asked.contract.renews_into
     return NamedPlans(
         free=sold(records, free, None, currency=currency, field="trial/free_plan"),
         renews_into=sold(records, into, None, currency=currency, field="contract/renews_into"),
-        phases=phase_plans(records, asked.phases, currency),
+        phases=phase_plans(records, asked.phases, version),
     )
 
 
@@ -89,14 +93,16 @@ def _check_trial(
         return
     had = [each for each in records.subscriptions.of_customer(customer.id) if each.is_trial]
     versions = records.plans.by_ids({each.plan_version_id for each in had})
-    before = next(
-        (each for each in had if versions[each.plan_version_id].plan_key == version.plan_key), None
-    )
+    alike = {version.plan_key}
+    for family in records.families.page(after="", limit=_MOST_FAMILIES):
+        if version.plan_key in family.plans:
+            alike.update(family.plans)
+    before = next((each for each in had if versions[each.plan_version_id].plan_key in alike), None)
     if before is not None:
         raise Conflicting(
             "trial_had_before",
-            f"Customer {customer.key!r} had a trial of {version.plan_key!r} already, with "
-            f"subscription {before.key!r}.",
+            f"Customer {customer.key!r} had a trial of {version.plan_key!r}, or of a plan of its "
+            f"family, with subscription {before.key!r}.",
             field="trial",
             mend="Leave the trial out; or send again: true to allow another one.",
         )

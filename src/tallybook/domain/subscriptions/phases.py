@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
+from tallybook.domain.catalog.overrides import Overrides
 from tallybook.domain.catalog.plan import Interval, PlanVersion
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Refusal
 from tallybook.domain.subscriptions.binding import decided_by
@@ -28,7 +29,7 @@ from tallybook.domain.subscriptions.changes import (
 )
 from tallybook.domain.subscriptions.changing import decide_change
 from tallybook.domain.subscriptions.course import Course
-from tallybook.domain.subscriptions.orders import AnyOrder, ChangeOrder, PlanOrder
+from tallybook.domain.subscriptions.orders import AnyOrder, ChangeOrder, OverrideOrder, PlanOrder
 from tallybook.domain.subscriptions.recording import checked_time, record
 
 _MOST_INTERVALS = 1_200
@@ -38,7 +39,8 @@ MOST_PHASES = 100
 class PhaseOrder(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """What is different from a time on: the plan, quantities of fees, or both. The rest stays.
+    """What is different from a time on: the plan, what the contract says otherwise than it (a
+    discount, another rule), quantities of fees. The rest stays.
 
     It begins at `starts_at`, or `after` so many intervals from the start of the subscription; of
     one that begins with a trial, from the end that was agreed for that.
@@ -49,13 +51,16 @@ class PhaseOrder(
     interval: Interval = Interval.MONTH
     plan: str | None = None
     version: int | None = None
+    overrides: Overrides | None = None
     quantities: dict[str, Decimal] = {}
     proration: Proration = Proration.PRORATED
 
     @property
-    def to(self) -> PlanOrder | None:
-        """The plan that it goes to, if it does."""
-        return None if self.plan is None else PlanOrder(self.plan, self.version)
+    def to(self) -> PlanOrder | OverrideOrder | None:
+        """The plan version that it goes to, if it does."""
+        if self.plan is not None:
+            return PlanOrder(self.plan, self.version, self.overrides)
+        return None if self.overrides is None else OverrideOrder(self.overrides)
 
     def begins(self, course: Course) -> datetime:
         """When it begins."""
@@ -184,11 +189,11 @@ def _in_phase(refusal: Refusal, place: int) -> Refusal:
 
 
 def _check_order(phase: PhaseOrder, at: datetime, since: datetime | None) -> None:
-    if phase.plan is None and not phase.quantities:
+    if phase.to is None and not phase.quantities:
         raise Invalid(
             "phase_says_nothing",
             "A phase says what is different from then on.",
-            mend="Send plan, quantities or both.",
+            mend="Send plan, overrides or quantities.",
         )
     if since is not None and at <= since:
         raise Invalid(

@@ -105,8 +105,9 @@ class Collectives:
     def _later_ids(self, collectives: Iterable[str]) -> dict[str, str]:
         """Of those that are finalized, the id of the next document, by id."""
         row = self._row
-        dot, part = sa.literal_column("'.'"), sa.literal_column("1")
-        first = sa.func.split_part(row.collective_id, dot, part)
+        first: sa.ColumnElement[str] = sa.func.split_part(
+            row.collective_id, sa.literal_column("'.'"), sa.literal_column("1")
+        )
         query = (
             sa.select(first.label("id"), sa.func.count().label("parts"))
             .where(self._own, ~self._is_draft, first.in_(list(collectives)))
