@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from contracts import day
 from story import Answer, Clock, Story, told
 from tallybook.domain.customers.organization import Organization
+from tallybook.jobs.restating import restate_everywhere
 from tallybook.services.ports import Wiring
+from tallybook.services.restate_usage import restate_usage
 
 CALLS: Answer = {
     "key": "calls",
@@ -171,3 +174,103 @@ def test_a_draft_is_recalculated_on_request(story: Story, clock: Clock) -> None:
     story.post(f"/v1/invoices/{february['id']}/finalize")
     problem = story.refused(f"/v1/invoices/{january['id']}/recalculate", {})
     assert problem["code"] == "later_is_final"
+
+
+def test_a_late_reading_restates_every_month_that_goes_by_it(story: Story, clock: Clock) -> None:
+    reading = {"type": "counter", "value": "kwh", "series": "meter"}
+    story.post(
+        "/v1/meters",
+        {"key": "kwh", "name": "kWh", "event_type": "reading", "aggregation": reading},
+    )
+    rule = {"model": "per_unit", "unit_amount": "1"}
+    story.plan("power", {"key": "kwh", "meter": "kwh", "rule": rule})
+    story.customer("house")
+    story.subscribe("house", "power", day(1))
+    clock.now = day(4)
+    sent = [("r1", day(1), "100"), ("r2", day(2), "130"), ("r3", day(4), "200")]
+
+    def read(*readings: tuple[str, object, str]) -> None:
+        story.post(
+            "/v1/events",
+            [
+                {
+                    "id": id_,
+                    "type": "reading",
+                    "customer": "house",
+                    "time": str(at).replace(" ", "T"),
+                    "properties": {"kwh": value, "meter": "m"},
+                }
+                for id_, at, value in readings
+            ],
+        )
+
+    read(*sent)
+    story.bill(finalize=True)
+    assert [one["lines"][0]["quantity"] for one in story.invoices("house")] == ["30", "0", "70"]
+    read(("r4", day(3), "150"))
+    assert look(story) == (2, 0), "February has a reading at its end, and March one to begin with"
+    assert sorted(listed(story, customer="house")) == [
+        ("house", "0", "20", "20"),
+        ("house", "70", "50", "-20"),
+    ]
+
+
+def test_a_price_of_some_usage_is_restated_by_its_own(story: Story, clock: Clock) -> None:
+    small = {**CALLS, "key": "small", "match": {"model": "small"}}
+    large = {**CALLS, "key": "large", "match": {"model": "large"}}
+    story.plan("split", small, large)
+    story.customer("cid")
+    story.subscribe("cid", "split", day(1))
+    clock.now = day(2, 3)
+    story.call("cid", day(1, 5), model="small")
+    story.bill(finalize=True)
+    story.call("cid", day(1, 6), day(1, 7), model="large")
+    assert look(story) == (1, 0)
+    [restated] = story.get("/v1/restatements")["results"]
+    assert (restated["price_key"], restated["match"]) == ("large", {"model": "large"})
+    assert (restated["difference"], len(behind(story, restated))) == ("2", 2)
+
+
+def test_late_usage_of_a_child_restates_the_line_at_which_it_counts(
+    story: Story, clock: Clock
+) -> None:
+    story.post(
+        "/v1/customers",
+        {"key": "north", "name": "N", "currency": "EUR", "parent": "acme", "usage_at": "parent"},
+    )
+    clock.now = day(2, 3)
+    story.call("acme", day(1, 5))
+    story.bill(finalize=True)
+    story.call("north", day(1, 6), day(1, 7))
+    assert look(story) == (1, 0)
+    assert listed(story) == [("acme", "1", "3", "2")]
+    [restated] = story.get("/v1/restatements")["results"]
+    assert [id_ for id_, _ in behind(story, restated)] == ["e2", "e3"]
+
+
+def test_whoever_looks_at_once_finds_everything_once(story: Story, clock: Clock) -> None:
+    clock.now = day(2, 3)
+    story.bill(finalize=True)
+    story.call("acme", *(day(1, number) for number in range(2, 12)))
+    story.call("beta", day(1, 5))
+    runs = []
+    threads = [
+        threading.Thread(
+            target=lambda: runs.append(restate_usage(story.wiring, story.organization_id))
+        )
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(run.restated for run in runs) == [0, 0, 0, 2]
+    assert sorted(listed(story)) == [("acme", "0", "10", "10"), ("beta", "0", "1", "1")]
+
+
+def test_a_server_looks_by_itself(story: Story, clock: Clock) -> None:
+    clock.now = day(2, 3)
+    story.bill(finalize=True)
+    story.call("acme", day(1, 5))
+    assert [run.restated for run in restate_everywhere(story.wiring)] == [1]
+    assert listed(story) == [("acme", "0", "1", "1")]
