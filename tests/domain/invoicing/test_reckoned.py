@@ -23,12 +23,20 @@ from tallybook.domain.subscriptions.calendar import Alignment
 from tallybook.domain.subscriptions.changes import Proration
 from tallybook.domain.subscriptions.changing import decide_change, effective_at, undo
 from tallybook.domain.subscriptions.course import Course, after, course_of, decide_course
-from tallybook.domain.subscriptions.cycle import End, NotDue, Open, closed, decide_cycle
+from tallybook.domain.subscriptions.cycle import AtOnce, End, NotDue, Open, closed, decide_cycle
 from tallybook.domain.subscriptions.orders import ChangeOrder
+from tallybook.domain.subscriptions.phases import (
+    PhaseOrder,
+    check_ahead,
+    schedule,
+    without_phases_ahead,
+)
 from tallybook.domain.subscriptions.proration import Counting
 from tallybook.domain.subscriptions.reckoning import Side
+from tallybook.domain.subscriptions.recording import record_dated
 from tallybook.domain.subscriptions.subscription import Status
 from tallybook.domain.subscriptions.timeline import billed_timeline, terms_at
+from tallybook.domain.subscriptions.trials import Trial, after_trial
 
 SEATS = price("seats", "per_unit", unit_amount=5)
 CALLS = price("calls", "per_unit", meter="calls", unit_amount=1)
@@ -51,6 +59,14 @@ WHATS: list[dict[str, Any]] = [
     {"kind": "resume"},
     {"kind": "end"},
     {"kind": "reactivate"},
+    {"kind": "end_trial"},
+    {"kind": "calendar", "alignment": "anniversary"},
+    {"kind": "calendar", "anchor": "2026-04-17T09:00:00Z"},
+    {"kind": "contract", "interval": "month", "renewal": "nothing"},
+    {"kind": "contract", "interval": "month", "interval_count": 2},
+    {"phases": [{"after": 1, "plan": "max"}, {"after": 2, "quantities": {"seats": 4}}]},
+    {"phases": [{"after": 5, "interval": "week", "quantities": {"seats": 0}}]},
+    {"phases": []},
 ]
 STEPS = st.lists(
     st.one_of(
@@ -81,10 +97,51 @@ def close(course: Course, now: datetime, billed: list[Charge]) -> Course:
     return course
 
 
-def played(steps: Steps, counting: Counting = Counting.BY_SECOND) -> tuple[Course, list[Charge]]:
-    """Half a year with these changes, each as long as it is not refused, and all its bills."""
-    begun = subscription(status=Status.SCHEDULED)
-    course = course_of(msgspec.structs.replace(begun, counting=counting), ())
+def bill_at_once(course: Course, now: datetime, billed: list[Charge]) -> Course:
+    """Close what is due, and bill what no bill knows of."""
+    course = close(course, now, billed)
+    subscription = course.subscription
+    if (
+        subscription.status is not Status.ACTIVE
+        or course.billed.changes == subscription.change_count
+    ):
+        return course
+    decision = AtOnce(period=subscription.period)
+    reckoning = reckoning_of(course, decision)
+    billed += charges_reckoned(course, PLANS, reckoning, None)
+    moved = after(course, decision, billed_after(course, reckoning, None))
+    return msgspec.structs.replace(course, subscription=moved)
+
+
+def begun(counting: Counting, trial_days: int) -> Course:
+    """A subscription from January on, on trial for so many days."""
+    scheduled = subscription(status=Status.SCHEDULED)
+    counted = msgspec.structs.replace(scheduled, counting=counting)
+    if not trial_days:
+        return course_of(counted, ())
+    course = course_of(msgspec.structs.replace(counted, is_trial=True), ())
+    trial = Trial(ends_at=day(1) + timedelta(days=trial_days))
+    dated = after_trial(trial, counted.cycle, starts_at=day(1))
+    return record_dated(course, dated, now=day(1))
+
+
+def scheduled_anew(course: Course, phases: list[dict[str, Any]], now: datetime) -> Course:
+    """The course with these phases in the place of what was ahead."""
+    asked = msgspec.convert(phases, list[PhaseOrder])
+    to = [BY_KEY.get(phase.plan or "") for phase in asked]
+    check_ahead(course, asked, now=now)
+    cleared = without_phases_ahead(course, now=now)
+    return schedule(cleared, asked, now=now, plans=PLANS, to=to)
+
+
+def played(
+    steps: Steps, counting: Counting = Counting.BY_SECOND, trial_days: int = 0
+) -> tuple[Course, list[Charge]]:
+    """Half a year with these changes, each as long as it is not refused, and all its bills.
+
+    What is changed on every third day is billed at once.
+    """
+    course = begun(counting, trial_days)
     billed: list[Charge] = []
     for days, what, proration, offset in sorted(steps, key=lambda step: step[0]):
         now = day(1) + timedelta(days=days, hours=days % 24)
@@ -92,6 +149,9 @@ def played(steps: Steps, counting: Counting = Counting.BY_SECOND) -> tuple[Cours
         try:
             if proration is None:
                 course = undo(course, what, now=now, plans=PLANS)
+                continue
+            if "phases" in what:
+                course = scheduled_anew(course, what["phases"], now)
                 continue
             said = {"what": what, "proration": proration}
             order = msgspec.convert(said, ChangeOrder)
@@ -103,19 +163,28 @@ def played(steps: Steps, counting: Counting = Counting.BY_SECOND) -> tuple[Cours
             course = decide_change(course, order, at=at, now=now, plans=PLANS, to=to)
         except Refusal:
             continue
+        finally:
+            if days % 3 == 0:
+                course = bill_at_once(course, now, billed)
     return close(course, day(7, 3), billed), billed
 
 
-@given(STEPS, st.lists(st.integers(0, 170 * 24), min_size=1, max_size=12))
-@example([(9, WHATS[7], Proration.NONE, 0), (12, WHATS[8], Proration.PRORATED, 0)], [24 * 15])
-@example([(9, WHATS[7], Proration.FULL, 0), (12, WHATS[8], Proration.PRORATED, 0)], [24 * 15])
-@example([(40, WHATS[2], Proration.PRORATED, 0), (60, 1, None, None)], [24 * 50, 24 * 80])
-def test_every_second_of_every_fee_is_charged_once(steps: Steps, hours: list[int]) -> None:
-    """Whatever was changed, backdated, undone and billed between: in advance, in arrears, yearly.
+TRIALS = st.sampled_from([0, 0, 14, 45])
+
+
+@given(STEPS, st.lists(st.integers(0, 170 * 24), min_size=1, max_size=12), TRIALS)
+@example([(9, WHATS[7], Proration.NONE, 0), (12, WHATS[8], Proration.PRORATED, 0)], [24 * 15], 0)
+@example([(9, WHATS[7], Proration.FULL, 0), (12, WHATS[8], Proration.PRORATED, 0)], [24 * 15], 0)
+@example([(40, WHATS[2], Proration.PRORATED, 0), (60, 1, None, None)], [24 * 50, 24 * 80], 0)
+def test_every_second_of_every_fee_is_charged_once(
+    steps: Steps, hours: list[int], trial_days: int
+) -> None:
+    """Whatever was changed, scheduled, backdated, undone, billed between or at once, after a trial:
+    in advance, in arrears, yearly.
 
     At an instant that is billed, what was charged less what was given back is what is owed there.
     """
-    course, billed = played(steps)
+    course, billed = played(steps, trial_days=trial_days)
     line = billed_timeline(course.basis.starts_at, course.basis.terms, course.changes)
     for hour in hours:
         at = day(1) + timedelta(hours=hour)
@@ -139,10 +208,10 @@ def test_every_second_of_every_fee_is_charged_once(steps: Steps, hours: list[int
                 assert {one: times for one, times in charged.items() if times} == owed, key
 
 
-@given(STEPS)
-def test_usage_is_charged_once_wherever_it_runs(steps: Steps) -> None:
+@given(STEPS, TRIALS)
+def test_usage_is_charged_once_wherever_it_runs(steps: Steps, trial_days: int) -> None:
     """The spans of a usage price never overlap, and cover the closed periods of its time."""
-    _, billed = played(steps)
+    _, billed = played(steps, trial_days=trial_days)
     spans = sorted(charge.service_period for charge in billed if charge.price.key == "calls")
     for one, other in pairwise(spans):
         assert one.ends <= other.starts
