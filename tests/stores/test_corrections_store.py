@@ -20,10 +20,11 @@ from tallybook.domain.events.correction import Backfill, Correction, CorrectionK
 from tallybook.domain.events.event import EventQuery, SentEvent
 from tallybook.domain.events.forms import Form
 from tallybook.domain.events.reading import read_events
-from tallybook.domain.kernel.errors import Conflicting, Unavailable
+from tallybook.domain.kernel.errors import Conflicting, TooLarge, Unavailable
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.meter import Count, Meter, UsageQuery
 from tallybook.services.correction_ports import Replacement, Shown
+from tallybook.stores.columnar import corrections, stage
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.corrections import ColumnarCorrections
 from tallybook.stores.columnar.event_log import ColumnarEventLog
@@ -146,17 +147,18 @@ def test_a_backfill_whose_insert_fails_is_whole_or_absent(
     new = {f"{number}@cor_1" for number in range(3)}
     shown = store.shown()
     store.corrections.open_backfill(ORGANIZATION, BACKFILL)
-    staged = events_of(*(sent(f"{number}@cor_1") for number in range(3)))
-    assert store.corrections.stage(ORGANIZATION, BACKFILL, staged, ARRIVED) == {}
+    events = events_of(*(sent(f"{number}@cor_1") for number in range(3)))
+    assert store.corrections.stage(ORGANIZATION, BACKFILL, events, ARRIVED) == {}
+    staged = store.corrections.staged(ORGANIZATION, BACKFILL.id)
     drafted = replace_types(draft(kind=CorrectionKind.BACKFILL))
     store.columnar.fault = fault
     with pytest.raises(Unavailable):
-        store.corrections.record_backfill(ORGANIZATION, drafted, BACKFILL, shown)
+        store.corrections.record_backfill(ORGANIZATION, drafted, BACKFILL, shown, staged)
     if restarts:
         store.log.close()
         store = Store.opened(store.columnar)
         assert store.counted() == (new if had_got_in else old)
-    made = store.corrections.record_backfill(ORGANIZATION, drafted, BACKFILL, shown)
+    made = store.corrections.record_backfill(ORGANIZATION, drafted, BACKFILL, shown, staged)
     assert (made.voided, made.added) == (5, 3)
     assert store.counted() == new
     assert store.counted(shown.as_of) == old
@@ -168,6 +170,44 @@ def test_a_backfill_whose_insert_fails_is_whole_or_absent(
 
 def replace_types(correction: Correction) -> Correction:
     return msgspec.structs.replace(correction, types=("call",))
+
+
+def test_what_is_staged_later_is_not_committed(store: Store) -> None:
+    shown = store.shown()
+    store.corrections.open_backfill(ORGANIZATION, BACKFILL)
+    store.corrections.stage(ORGANIZATION, BACKFILL, events_of(sent("a@cor_1")), ARRIVED)
+    staged = store.corrections.staged(ORGANIZATION, BACKFILL.id)
+    store.corrections.stage(ORGANIZATION, BACKFILL, events_of(sent("b@cor_1")), ARRIVED)
+    drafted = draft(kind=CorrectionKind.BACKFILL)
+    with pytest.raises(Conflicting) as refusal:
+        store.corrections.record_backfill(ORGANIZATION, drafted, BACKFILL, shown, staged)
+    assert refusal.value.code == "stage_changed"
+    assert store.counted() == {"0", "1", "2", "3", "4"}
+
+
+@pytest.mark.parametrize(
+    ("most", "value", "why"),
+    [("MOST_ADDED", 2, "a third event"), ("MOST_ADDED_BYTES", 150, "two have 116")],
+)
+def test_a_backfill_is_no_larger_than_a_block_may_be(
+    store: Store, monkeypatch: pytest.MonkeyPatch, most: str, value: int, why: str
+) -> None:
+    monkeypatch.setattr(stage, most, value)
+    store.corrections.open_backfill(ORGANIZATION, BACKFILL)
+    two = events_of(sent("a@cor_1"), sent("b@cor_1"))
+    assert store.corrections.stage(ORGANIZATION, BACKFILL, two, ARRIVED) == {}
+    assert len(store.corrections.stage(ORGANIZATION, BACKFILL, two, ARRIVED)) == 2, "no more yet"
+    with pytest.raises(TooLarge):
+        store.corrections.stage(ORGANIZATION, BACKFILL, events_of(sent("c@cor_1")), ARRIVED)
+    assert store.corrections.staged(ORGANIZATION, BACKFILL.id).count == 2, why
+
+
+def test_a_void_is_no_larger_than_a_block_may_be(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corrections, "MOST_VOIDED", 4)
+    with pytest.raises(TooLarge, match="these are 5"):
+        store.void(draft())
 
 
 def test_a_correction_is_one_part_of_the_table(store: Store) -> None:

@@ -14,6 +14,7 @@ from tallybook.domain.events.correction import (
     CorrectionKind,
     check_belongs,
     checked_reason,
+    stage_changed,
     within,
 )
 from tallybook.domain.events.event import Answer, SentEvent, Verdict
@@ -155,12 +156,7 @@ def commit_backfill(
     shown = read_token(token)
     staged = wiring.corrections.staged(organization_id, backfill_id)
     if token != token_of(shown, staged):
-        raise Conflicting(
-            "stage_changed",
-            "Other events are staged than when the preview was made.",
-            field="token",
-            mend="Ask for the preview again, and send the token of that answer.",
-        )
+        raise stage_changed()
     if not shown.count and not staged.count:
         raise Invalid(
             "no_events",
@@ -178,7 +174,7 @@ def commit_backfill(
         types=(backfill.type,),
         wanted=backfill.wanted,
     )
-    return wiring.corrections.record_backfill(organization_id, drafted, backfill, shown)
+    return wiring.corrections.record_backfill(organization_id, drafted, backfill, shown, staged)
 
 
 def drop_backfill(wiring: Wiring, organization_id: str, backfill_id: str) -> None:

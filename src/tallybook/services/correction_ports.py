@@ -89,9 +89,14 @@ class CorrectionStore(Protocol):
         """Void events and add others in their places."""
 
     def record_backfill(
-        self, organization_id: str, drafted: Correction, backfill: Backfill, shown: Shown
+        self,
+        organization_id: str,
+        drafted: Correction,
+        backfill: Backfill,
+        shown: Shown,
+        staged: Staged,
     ) -> Correction:
-        """Void the events that a backfill replaces, and add what is staged."""
+        """Void the events shown that a backfill replaces, and add those staged then."""
 
     def record_revert(self, organization_id: str, drafted: Correction) -> Correction:
         """Put the correction that is reverted out of force."""

@@ -26,6 +26,9 @@ MOST_VOIDED = 200_000
 MOST_ADDED = 200_000
 """Events that one correction adds at most."""
 
+MOST_ADDED_BYTES = 128 * 1024 * 1024
+"""Of the texts of these events."""
+
 MOST_AMENDED = 1_000
 """Events amended by one request."""
 
@@ -204,6 +207,16 @@ def checked_query(wanted: EventQuery) -> EventQuery:
             mend="Send a type, a customer, a source and id, or a span of time.",
         )
     return wanted
+
+
+def stage_changed() -> Conflicting:
+    """Of a commit with the token of an earlier preview."""
+    return Conflicting(
+        "stage_changed",
+        "Other events are staged than when the preview was made.",
+        field="token",
+        mend="Ask for the preview again, and send the token of that answer.",
+    )
 
 
 def already_reverted(correction_id: str, reverted_by: str) -> Conflicting:

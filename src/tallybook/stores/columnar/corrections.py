@@ -16,6 +16,7 @@ from tallybook.domain.events.correction import (
     Correction,
     CorrectionKind,
     out_of_force,
+    stage_changed,
 )
 from tallybook.domain.events.event import EventQuery, SentEvent, StoredEvent, Verdict
 from tallybook.domain.kernel.errors import Conflicting, TooLarge
@@ -155,13 +156,20 @@ class ColumnarCorrections:
             return self._record(organization_id, drafted, named, added)
 
     def record_backfill(
-        self, organization_id: str, drafted: Correction, backfill: Backfill, shown: Shown
+        self,
+        organization_id: str,
+        drafted: Correction,
+        backfill: Backfill,
+        shown: Shown,
+        staged: Staged,
     ) -> Correction:
-        """Void the events that a backfill replaces, and add what is staged."""
+        """Void the events shown that a backfill replaces, and add those staged then."""
         with self._lock:
             if (known := self._index.by_id(organization_id, drafted.id)) is None:
                 voided = self._shown(organization_id, backfill.wanted, shown)
                 added = self._stage.appending(organization_id, backfill.id, drafted.made_at)
+                if Staged(len(added), int(added.contents.sum())) != staged:
+                    raise stage_changed()
                 known = self._record(organization_id, drafted, voided, added)
         self._stage.drop(organization_id, backfill.id)
         return known

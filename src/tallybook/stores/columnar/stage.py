@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tallybook.domain.events.correction import MOST_ADDED, Backfill
+from tallybook.domain.events.correction import MOST_ADDED, MOST_ADDED_BYTES, Backfill
 from tallybook.domain.events.event import SentEvent, Verdict
 from tallybook.domain.kernel.errors import TooLarge
 from tallybook.services.correction_ports import Staged
@@ -98,13 +98,8 @@ class Stage:
                 else:
                     exceptions[number] = Verdict.CONFLICT
             numbers = [number for number in range(len(events)) if number not in exceptions]
-            count = self.staged(organization_id, backfill.id).count
-            if count + len(numbers) > MOST_ADDED:
-                raise TooLarge(
-                    "backfill_too_large",
-                    f"One backfill adds at most {MOST_ADDED:,} events.",
-                    mend="Make several, of a shorter time or of one customer each.",
-                )
+            more = [texts[number] for number in numbers]
+            count = self._check_room(organization_id, backfill.id, more)
             appending.head = _head(received_at, stage)
             self._insert(appending, numbers, count + 1, texts)
         return exceptions
@@ -166,6 +161,23 @@ class Stage:
             bind,
         )
         return {identity: [content] for identity, content in rows}
+
+    def _check_room(self, organization_id: str, backfill_id: str, more: Sequence[bytes]) -> int:
+        """How many events are staged; `TooLarge` if with these they are too many for one block."""
+        bind = Parameters()
+        [(count, size)] = self._rows(
+            "SELECT count(), sum(length(text)) FROM staged_events "
+            f"WHERE {_of(organization_id, backfill_id, bind)}",
+            bind,
+        )
+        if count + len(more) > MOST_ADDED or size + sum(map(len, more)) > MOST_ADDED_BYTES:
+            raise TooLarge(
+                "backfill_too_large",
+                f"One backfill adds at most {MOST_ADDED:,} events, "
+                f"and {MOST_ADDED_BYTES:,} bytes of them.",
+                mend="Make several, of a shorter time or of one customer each.",
+            )
+        return int(count)
 
     def _insert(
         self, appending: Appending, numbers: Sequence[int], first: int, texts: Sequence[bytes]
