@@ -170,7 +170,7 @@ def test_a_schema_that_is_inferred_is_kept_by_what_it_was_inferred_from(
     ]
     kept = [event.kept().properties for event in events]
     seen = TypeSeen(
-        type="call", events=len(kept), sources=1, first_seen=AT, last_seen=AT, example=kept[0]
+        type="call", events=len(kept), sources=1, first_seen=AT, last_seen=AT, last_position=1
     )
     properties = [
         PropertySeen(

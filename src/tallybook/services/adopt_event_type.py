@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -49,7 +50,11 @@ def discover_event_types(
         by_type.setdefault(each.type, []).append(each)
     with wiring.books.begin(organization_id) as records:
         known = {each.key for each in records.event_types.page()}
-    return [_discovery(seen, by_type.get(seen.type, []), known) for seen in types]
+    examples = wiring.traffic.examples(organization_id, types)
+    return [
+        _discovery(seen, by_type.get(seen.type, []), examples.get(seen.type, {}), known)
+        for seen in types
+    ]
 
 
 def adopt_event_type(
@@ -85,12 +90,14 @@ def adopt_event_type(
     return save_event_type(wiring, organization_id, key, definition)
 
 
-def _discovery(seen: TypeSeen, properties: list[PropertySeen], known: set[str]) -> Discovery:
+def _discovery(
+    seen: TypeSeen, properties: list[PropertySeen], example: Mapping[str, str], known: set[str]
+) -> Discovery:
     schema = inferred_schema(seen, properties)
     return Discovery(
         seen=seen,
         properties=properties,
         schema=schema,
-        example=inferred_example(seen.example, schema),
+        example=inferred_example(example, schema),
         is_known=seen.type in known,
     )

@@ -104,6 +104,14 @@ class Traffic(Protocol):
     def types(self, organization_id: str, span: Span, *, limit: int) -> list[TypeSeen]:
         """The types that arrived in the span, those with the most events first."""
 
+    def examples(
+        self, organization_id: str, types: Sequence[TypeSeen]
+    ) -> Mapping[str, Mapping[str, str]]:
+        """The properties of the last event of each of these types."""
+
+    def property_names(self, organization_id: str, span: Span) -> Mapping[str, set[str]]:
+        """By type, the names of the properties of all events that arrived in the span."""
+
     def properties(
         self, organization_id: str, types: Sequence[str], span: Span
     ) -> list[PropertySeen]:

@@ -116,12 +116,8 @@ def mend_held(
             reason = rules.reason_for(event, arrived_at=held.held_at)
             outcome.add("still_held" if reason else "passes")
             _show(outcome, held, event, reason)
-            # What passes keeps its reason on record until it is replayed.
-            changed.append(
-                msgspec.structs.replace(
-                    held, event=event, reason=reason or held.reason, act_id=act.id
-                )
-            )
+            kept = reason or _passes(held.reason)
+            changed.append(msgspec.structs.replace(held, event=event, reason=kept, act_id=act.id))
         if not is_dry:
             records.quarantine.replace_many(changed)
             _record(records, act, len(changed))
@@ -280,6 +276,11 @@ def _through(
 def _show(outcome: Outcome, held: Held, after: SentEvent, reason: Reason | None) -> None:
     if outcome.act is None and len(outcome.shown) < _SHOWN:
         outcome.shown.append(Mended(held=held, after=after, reason=reason))
+
+
+def _passes(before: Reason) -> Reason:
+    """What is said of an event that was mended: still found by what it was held for."""
+    return Reason(before.cause, "", "It keeps the rules since it was mended.", "Replay it.")
 
 
 def _reason_of(refusal: Refusal, before: Reason) -> Reason:

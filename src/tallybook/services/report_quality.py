@@ -11,7 +11,6 @@ from tallybook.domain.events.event_type import EventSettings, EventType, Status,
 from tallybook.domain.events.quality import (
     Counted,
     Happening,
-    PropertySeen,
     SourceSeen,
     TypeDay,
     TypeSeen,
@@ -107,7 +106,7 @@ def report_quality(
         settings,
         known,
         seen,
-        wiring.traffic.properties(organization_id, list(seen), span),
+        wiring.traffic.property_names(organization_id, span),
         wiring.traffic.days(organization_id, list(seen), span),
         wiring.event_counts.between(organization_id, span.starts.date(), now.date()),
         held,
@@ -131,7 +130,7 @@ class _Found(msgspec.Struct, frozen=True):
     settings: EventSettings
     known: Mapping[str, EventType]
     seen: Mapping[str, TypeSeen]
-    properties: Sequence[PropertySeen]
+    properties: Mapping[str, set[str]]
     days: Sequence[TypeDay]
     counted: Sequence[Counted]
     held: Sequence[HeldCount]
@@ -145,7 +144,7 @@ class _Found(msgspec.Struct, frozen=True):
     def report(self, type_: str) -> TypeReport:
         """What is to be said of one type."""
         known, seen = self.known.get(type_), self.seen.get(type_)
-        sent = {each.name for each in self.properties if each.type == type_}
+        sent = self.properties.get(type_, set())
         declared = declared_properties(known.schema) if known else []
         held: dict[str, int] = {}
         for each in self.held:

@@ -75,11 +75,11 @@ class PropertySeen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TypeSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """A type as it is in the log: how much of it, and one event's properties as kept."""
+    """A type as it is in the log: how much of it, and the position of its last event."""
 
     type: str
     events: int
     sources: int
     first_seen: datetime
     last_seen: datetime
-    example: dict[str, str]
+    last_position: int

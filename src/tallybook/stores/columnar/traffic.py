@@ -43,7 +43,7 @@ class ColumnarTraffic:
         rows = self._rows(
             "SELECT type, count() AS events, uniqExact(source), "
             "toUnixTimestamp64Micro(min(received_at)), toUnixTimestamp64Micro(max(received_at)), "
-            "argMax(properties, position) "
+            "max(position) "
             f"FROM events WHERE {_arrived(bind, organization_id, span)} "
             f"GROUP BY type ORDER BY events DESC, type LIMIT {bind.whole(limit)}",
             bind,
@@ -55,10 +55,39 @@ class ColumnarTraffic:
                 sources=sources,
                 first_seen=from_microseconds(first),
                 last_seen=from_microseconds(last),
-                example=example,
+                last_position=last_position,
             )
-            for type_, events, sources, first, last, example in rows
+            for type_, events, sources, first, last, last_position in rows
         ]
+
+    def examples(
+        self, organization_id: str, types: Sequence[TypeSeen]
+    ) -> Mapping[str, Mapping[str, str]]:
+        """The properties of the last event of each of these types."""
+        bind = Parameters()
+        rows: Any = self._rows(
+            "SELECT type, properties FROM events "
+            f"WHERE organization_id = {bind.text(organization_id)} "
+            f"AND type IN (SELECT arrayJoin({bind.texts([each.type for each in types])})) "
+            "AND position IN "
+            f"(SELECT arrayJoin({bind.positions([each.last_position for each in types])}))",
+            bind,
+        )
+        return dict(rows)
+
+    def property_names(self, organization_id: str, span: Span) -> Mapping[str, set[str]]:
+        """By type, the names of the properties of all events that arrived in the span."""
+        bind = Parameters()
+        rows = self._rows(
+            "SELECT DISTINCT type, arrayJoin(mapKeys(properties)) AS name "
+            f"FROM events WHERE {_arrived(bind, organization_id, span)} "
+            f"LIMIT {bind.whole(_MAX_PROPERTIES)}",
+            bind,
+        )
+        found: dict[str, set[str]] = {}
+        for type_, name in rows:
+            found.setdefault(type_, set()).add(name)
+        return found
 
     def properties(
         self, organization_id: str, types: Sequence[str], span: Span
