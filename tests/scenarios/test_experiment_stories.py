@@ -125,3 +125,17 @@ def test_what_customers_met_stays_what_it_is(story: Story) -> None:
     assert story.put_refused("/v1/experiments/cheaper", moved)["code"] == "arm_differs"
     assert story.put_refused("/v1/experiments/cheaper", order(1))["code"] == "arm_gone"
     assert story.put_refused("/v1/experiments/other", order(1, 1))["code"] == "plan_in_experiment"
+
+
+def test_an_upgrade_meets_the_experiment_and_its_preview_does_not(story: Story) -> None:
+    put(story, order(0, 1))
+    story.plan("free", base("0"))
+    story.customer("acme")
+    story.subscribe("acme", "free", day(1))
+    up = {"what": {"kind": "plan", "plan": "pro"}}
+    preview = story.post("/v1/subscriptions/acme/change-previews", up)
+    assert preview["changed"] is not None
+    assert story.get("/v1/experiments/cheaper/exposures")["results"] == []
+    changed = story.post("/v1/subscriptions/acme/changes", up)
+    assert changed["subscription"]["version"] == 2
+    assert story.get("/v1/experiments/cheaper/exposures")["results"][0]["arm"] == "cheap"

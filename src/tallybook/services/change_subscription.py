@@ -34,6 +34,7 @@ from tallybook.services.load_footings import load_footings
 from tallybook.services.measure_charges import measure_charges
 from tallybook.services.negotiate import carried_over, negotiated
 from tallybook.services.ports import Records, Wiring
+from tallybook.services.run_experiment import in_arm
 
 _MOST_BOUNDARIES = 25
 """How far a preview looks ahead for the next invoice: past a trial, a pause, an opening."""
@@ -110,7 +111,7 @@ def preview_change(
     with wiring.books.begin(organization_id) as records:
         course = load_course(records, key)
         now = now_for(wiring, records, course.subscription.customer_id)
-        changed = _decided(records, course, order, now)
+        changed = _decided(records, course, order, now, keeps=False)
         at_once = now if order.bills_at_once else None
         return ChangePreview(
             _next_invoice(wiring, records, changed, at_once=at_once),
@@ -138,10 +139,14 @@ def keep_course(
     return in_full(records, changed.subscription, now=now)
 
 
-def _decided(records: Records, course: Course, order: ChangeOrder, now: datetime) -> Course:
+def _decided(
+    records: Records, course: Course, order: ChangeOrder, now: datetime, *, keeps: bool = True
+) -> Course:
+    """Without `keeps` nothing is recorded, not even that an arm of an experiment was met."""
     plans = plans_of(records, course)
     at = effective_at(course, order, now=now)
     since = plans[terms_around(course, at).plan_version_id]
+    order = in_arm(records, order, course.subscription.customer_id, now=now, keeps=keeps)
     to = _asked_for(records, order, since)
     return decide_change(course, order, at=at, now=now, plans=plans, to=to)
 

@@ -218,12 +218,13 @@ def _amount(one: Subscriber, rated: _Rated, sheet: UsageSheet, as_of: int) -> Mo
         )
 
     currency = rated.version.currency
-    amounts = []
+    amounts: list[Decimal] = []
     if rated.version.has_conditions:
         charges = [charge for charge, _ in rated.charges]
         footing = supposed_footing(rated.version, rated.span)
         lines, conditions = rate_bill(charges, rate, footing, digits=minor_digits(currency))
-        amounts += [each.rated.amount for each in (*lines, *conditions)]
+        amounts += [line.rated.amount for line in lines]
+        amounts += [condition.rated.amount for condition in conditions]
     else:
         amounts += [rate(place).rated.amount for place in range(len(rated.charges))]
     return sum((to_minor_units(amount, currency) for amount in amounts), Money(0, currency))

@@ -22,6 +22,7 @@ from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.kernel.errors import Conflicting, Missing, Refusal
 from tallybook.domain.kernel.identifiers import checked_key
+from tallybook.domain.subscriptions.orders import ChangeOrder, PlanOrder
 from tallybook.services.find_plans import version_of, version_to_sell
 from tallybook.services.ports import Records, Wiring
 
@@ -133,13 +134,39 @@ def version_for(
     The one named; else that of the arm which the customer met, or meets by this; else the latest
     that is sold. Who is pinned to an arm gets its version also when it is retired.
     """
-    if number is None:
-        for experiment in by_precedence(records.experiments.on_plan(plan_key)):
-            met = _met(records, experiment, customer.key, now=now)
-            if met is not None:
-                pinned = version_of(records, plan_key, met.arm.version)
-                return pinned.priced_in(customer.currency)
+    met = None if number is not None else _arm_on(records, plan_key, customer.key, now=now)
+    if met is not None:
+        return version_of(records, plan_key, met.arm.version).priced_in(customer.currency)
     return version_to_sell(records, plan_key, number, currency=customer.currency)
+
+
+def in_arm(
+    records: Records, order: ChangeOrder, customer_id: str, *, now: datetime, keeps: bool
+) -> ChangeOrder:
+    """The order; one to a plan in an experiment that names no version, to that of the arm.
+
+    Without `keeps` it is not recorded that the customer met it.
+    """
+    what = order.what
+    if not isinstance(what, PlanOrder) or what.version is not None:
+        return order
+    customer = records.customers.by_ids([customer_id])[customer_id]
+    met = _arm_on(records, what.plan, customer.key, now=now, keeps=keeps)
+    if met is None:
+        return order
+    named = msgspec.structs.replace(what, version=met.arm.version)
+    return msgspec.structs.replace(order, what=named)
+
+
+def _arm_on(
+    records: Records, plan_key: str, customer: str, *, now: datetime, keeps: bool = True
+) -> Met | None:
+    """The arm of a customer in the experiments on a plan, if there is one."""
+    for experiment in by_precedence(records.experiments.on_plan(plan_key)):
+        met = _met(records, experiment, customer, now=now, keeps=keeps)
+        if met is not None:
+            return met
+    return None
 
 
 def find_experiment(wiring: Wiring, organization_id: str, key: str) -> FullExperiment:
@@ -179,13 +206,17 @@ def experiment_of(records: Records, key: str, *, locked: bool = False) -> Experi
     return experiment
 
 
-def _met(records: Records, experiment: Experiment, customer: str, *, now: datetime) -> Met | None:
+def _met(
+    records: Records, experiment: Experiment, customer: str, *, now: datetime, keeps: bool = True
+) -> Met | None:
     """The arm that a customer met or, while the experiment runs, meets now."""
     exposure = records.experiments.exposure(experiment.key, customer)
     if exposure is None:
         if experiment.progress is Progress.ENDED:
             return None
         arm = assigned(experiment.key, experiment.arms, customer)
+        if not keeps:
+            return Met(experiment, arm, None)
         exposure = records.experiments.expose(
             Exposure(experiment=experiment.key, customer=customer, arm=arm.key, exposed_at=now)
         )
