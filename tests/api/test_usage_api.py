@@ -210,7 +210,9 @@ def test_a_month_is_set_beside_the_one_before(usage: Client) -> None:
 def test_usage_is_streamed_in_other_forms(usage: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tallybook.services.measure_usage._ROWS_AT_ONCE", 2)
     whole = ask(usage, group_by="model", compare=True)
-    query = {"meter": "tokens", "period": "2026-03", "group_by": "model", "compare": True}
+    query: dict[str, Any] = {
+        "meter": "tokens", "period": "2026-03", "group_by": "model", "compare": True,
+    }  # fmt: skip
     as_lines = usage.get("/v1/usage", params=query, headers={"Accept": "application/x-ndjson"})
     assert [json.loads(line) for line in as_lines.text.splitlines()] == whole["results"]
     assert as_lines.headers["tallybook-as-of"] == str(whole["as_of"])

@@ -162,6 +162,17 @@ def test_a_draft_is_drawn_up_again(story: Story, clock: Clock) -> None:
     assert problem["code"] == "already_finalized"
 
 
+def test_drafts_are_finalized_as_they_were_shown_or_with_what_came(
+    story: Story, clock: Clock
+) -> None:
+    clock.now = day(2, 3)
+    story.bill()
+    story.call("acme", day(1, 6))
+    assert story.post("/v1/finalizations", {"recalculate": True}) == {"finalized": 2}
+    assert story.invoices("acme")[0]["total"] == "0.13"
+    assert look(story) == (0, 0)
+
+
 def test_a_draft_is_recalculated_on_request(story: Story, clock: Clock) -> None:
     clock.now = day(3, 3)
     story.call("acme", day(1, 5), day(2, 5))

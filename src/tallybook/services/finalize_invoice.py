@@ -8,6 +8,7 @@ from datetime import datetime
 from tallybook.domain.invoicing.invoice import Invoice
 from tallybook.services.ports import Wiring
 from tallybook.services.read_invoice import found
+from tallybook.services.restate_usage import restate_usage
 
 CHUNK = 2_000
 """Drafts finalized in one transaction; others who finalize wait as long."""
@@ -26,12 +27,16 @@ def finalize_drafts(
     organization_id: str,
     *,
     until: datetime | None = None,
+    recalculates: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Finalize every draft whose period ended by `until` (now, if not given), the oldest first.
 
     Answers how many. A run that dies is completed by the next one; numbers have no gap either way.
+    With `recalculates`, drafts first take in what came late; else they stay as they were looked at.
     """
+    if recalculates:
+        restate_usage(wiring, organization_id)
     finalized = 0
     while True:
         now = wiring.now_of(organization_id)

@@ -48,9 +48,13 @@ class BillingRunAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FinalizationOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which drafts to finalize: those whose period ended by `until`, now if left out."""
+    """Which drafts to finalize: those whose period ended by `until`, now if left out.
+
+    With `recalculate` they first take in what came late.
+    """
 
     until: datetime | None = None
+    recalculate: bool = False
 
 
 class FinalizationAnswer(msgspec.Struct, frozen=True):
@@ -78,7 +82,10 @@ def post_finalizations(
     wiring: Wired, organization_id: OrganizationId, data: JSONBody[FinalizationOrder]
 ) -> FinalizationAnswer:
     """Number and freeze every draft whose period is over, the oldest first, without a gap."""
-    return FinalizationAnswer(finalize_drafts(wiring, organization_id, until=_utc(data.until)))
+    finalized = finalize_drafts(
+        wiring, organization_id, until=_utc(data.until), recalculates=data.recalculate
+    )
+    return FinalizationAnswer(finalized)
 
 
 def _utc(instant: datetime | None) -> datetime | None:

@@ -71,8 +71,17 @@ def show_run(run: Mapping[str, Any]) -> None:
 
 
 @commands.command("finalize")
-def finalize(context: typer.Context, until: Until = "", as_json: AsJson = False) -> None:
+def finalize(
+    context: typer.Context,
+    *,
+    until: Until = "",
+    recalculate: Annotated[
+        bool, typer.Option("--recalculate", help="Take in first what came late.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Number and freeze every draft whose period is over, the oldest first, without a gap."""
     with session_of(context).open() as api:
-        done = api.post("/v1/finalizations", {"until": until} if until else {})
+        body: dict[str, Any] = {"recalculate": recalculate} | ({"until": until} if until else {})
+        done = api.post("/v1/finalizations", body)
     show_one(done, (Column("finalized", "finalized"),), as_json=as_json)
