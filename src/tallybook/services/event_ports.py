@@ -110,7 +110,7 @@ class Traffic(Protocol):
         """The properties of the last event of each of these types."""
 
     def property_names(self, organization_id: str, span: Span) -> Mapping[str, set[str]]:
-        """By type, names of the properties of the events that arrived in the span, at most 1,000."""
+        """By type, names of properties of the events that arrived in the span, at most 1,000."""
 
     def properties(
         self, organization_id: str, types: Sequence[str], span: Span

@@ -77,7 +77,7 @@ class ColumnarTraffic:
         return dict(rows)
 
     def property_names(self, organization_id: str, span: Span) -> Mapping[str, set[str]]:
-        """By type, names of the properties of the events that arrived in the span, at most 1,000."""
+        """By type, names of properties of the events that arrived in the span, at most 1,000."""
         bind = Parameters()
         rows = self._rows(
             f"SELECT type, groupUniqArrayArray({_MAX_NAMES})(mapKeys(properties)) "
