@@ -44,7 +44,11 @@ _SETTINGS = (
     Column("too old after days", "max_age_days"),
     Column("too far ahead after seconds", "max_ahead_seconds"),
 )
-_APPLIED = (Column("type", "key"), Column("version", "version", is_right=True), Column("is", "what"))
+_APPLIED = (
+    Column("type", "key"),
+    Column("version", "version", is_right=True),
+    Column("is", "what"),
+)
 
 
 @commands.command("list")
