@@ -172,3 +172,21 @@ def test_to_another_plan_in_the_customers_currency(story: Story) -> None:
     )
     story.pass_time(day(2, 2))
     assert bills(story, "sven") == [{"base": ["310.00"]}, {"base": ["310.00"], "seats": ["100.00"]}]
+
+
+def test_phases_bring_plans_with_add_ons_that_nobody_took(story: Story) -> None:
+    """Two months to one plan and then to another, both with an add-on: charged once it is taken."""
+    plain = {key: value for key, value in BACKUP.items() if key != "in_currency"}
+    fee = {key: value for key, value in BASE.items() if key != "in_currency"}
+    for key in ("small", "large"):
+        story.plan(key, fee, plain)
+    story.customer("acme")
+    phases = [{"after": 2, "plan": "large"}]
+    begun = {"key": "acme", "customer": "acme", "plan": "small", "alignment": "calendar"}
+    story.post("/v1/subscriptions", {**begun, "phases": phases})
+    story.pass_time(day(4))
+    assert bills(story, "acme") == [{"base": ["31.00"]}] * 4
+    one_more = {"what": {"kind": "add_quantity", "price_key": "backup", "quantity": 1}}
+    story.post("/v1/subscriptions/acme/changes", one_more)
+    story.pass_time(day(5))
+    assert bills(story, "acme")[4] == {"base": ["31.00"], "backup": ["6.20", "6.20"]}

@@ -196,7 +196,7 @@ def _charged(
         if price.meter is not None:
             wanted = wanted_by(price, meters[price.meter], one.customer, span)
             charges.append((Charge(price=price, service_period=span), wanted))
-        elif quantity := quantities.get(price.key, Decimal(1)):
+        elif quantity := quantities.get(price.key, Decimal(0 if price.is_optional else 1)):
             charges.append((_fee(price, quantity, span), None))
     return _Rated(version, span, tuple(charges))
 

@@ -73,6 +73,8 @@ def _charges(
             if ended is not None:
                 yield Charge(price=price, service_period=ended)
             continue
+        if price.is_optional:
+            continue
         if price.timing is Timing.ONCE:
             if isinstance(decision, Open):
                 yield Charge(price=price, service_period=decision.period)

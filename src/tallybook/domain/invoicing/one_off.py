@@ -12,6 +12,7 @@ from tallybook.domain.catalog.price import Price, Timing
 from tallybook.domain.invoicing.charges import Charge
 from tallybook.domain.kernel.decimals import exactly
 from tallybook.domain.kernel.instants import Span
+from tallybook.domain.subscriptions.add_ons import quantity_owed
 from tallybook.domain.subscriptions.course import Course
 from tallybook.domain.subscriptions.reckoning import Side
 from tallybook.domain.subscriptions.timeline import period_at
@@ -41,7 +42,7 @@ def taken_once(course: Course, prices: Mapping[str, Price], until: datetime) -> 
             continue
         if price is None or price.meter is not None or price.timing is not Timing.ONCE:
             continue
-        quantity = segment.terms.quantity_of(price.key)
+        quantity = quantity_owed(segment.terms, price)
         if quantity > most:
             period = period_at(course.line, starts)
             assert period is not None, "a segment lies in a period"

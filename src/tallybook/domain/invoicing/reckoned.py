@@ -18,6 +18,7 @@ from tallybook.domain.invoicing.charges import Charge
 from tallybook.domain.invoicing.invoice import Reckoning
 from tallybook.domain.invoicing.one_off import charges_once
 from tallybook.domain.kernel.instants import Span
+from tallybook.domain.subscriptions.add_ons import quantity_owed
 from tallybook.domain.subscriptions.calendar import Cycle, next_boundary
 from tallybook.domain.subscriptions.changes import Change, ToPlan
 from tallybook.domain.subscriptions.course import Course, course_of, known_by
@@ -119,7 +120,7 @@ def _fees(
         price = prices.get(terms.plan_version_id)
         if price is None or price.meter is not None or price.timing is not timing:
             return None
-        quantity = terms.quantity_of(price.key)
+        quantity = quantity_owed(terms, price)
         return OwedFee(price, quantity) if quantity else None
 
     def clock(terms: Terms) -> Cycle:

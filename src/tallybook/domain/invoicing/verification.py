@@ -152,7 +152,7 @@ def _owed_once(invoice: Invoice, plan: PlanVersion) -> Iterator[Difference]:
     at_first = {Timing.IN_ADVANCE, Timing.ONCE}
     later = {Timing.IN_ADVANCE, Timing.IN_ARREARS}
     timings = at_first if invoice.occasion is Occasion.OPENING else later
-    owed = [price for price in plan.prices if price.timing in timings]
+    owed = [price for price in plan.prices if price.timing in timings and not price.is_optional]
     for price in owed:
         lines = [line for line in prices if line.price_key == price.key]
         if not lines:

@@ -11,7 +11,7 @@ import msgspec
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.kernel.decimals import bounded
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Missing
-from tallybook.domain.subscriptions.add_ons import new_add_ons
+from tallybook.domain.subscriptions.add_ons import new_add_ons, taken
 from tallybook.domain.subscriptions.binding import (
     bound,
     contract_of,
@@ -176,8 +176,9 @@ def _dated(
             yield at, _to_plan(course, terms, at, since, to)
             yield from ((at, none) for none in new_add_ons(terms, since, to))
         case SetQuantity() | AddQuantity():
-            _check_fee(what, plans[terms.plan_version_id])
-            yield at, what
+            since = plans[terms.plan_version_id]
+            _check_fee(what, since)
+            yield at, taken(terms, since, what)
         case Pause() | Resume():
             if terms.is_paused is isinstance(what, Pause):
                 raise says_nothing("It is paused then." if terms.is_paused else "It is not paused.")
