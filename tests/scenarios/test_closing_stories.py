@@ -33,7 +33,6 @@ CALLS: Answer = {
     "meter": "calls",
     "rule": {"model": "per_unit", "unit_amount": "0.125"},
 }
-EACH_EVENT: Answer = {"model": "percentage", "rate_pct": "2", "fixed_amount": "0.1"}
 
 
 @pytest.fixture
@@ -404,39 +403,31 @@ def test_a_run_that_breaks_off_is_completed_by_the_next(story: Story, clock: Clo
 
 
 def test_one_that_cannot_be_closed_holds_up_no_other(story: Story, clock: Clock) -> None:
-    each: Answer = {"key": "fee", "name": "Fee", "meter": "calls", "rule": EACH_EVENT}
-    terms = {"key": "each", "name": "Each", "currency": "EUR", "prices": [each]}
-    with story.wiring.books.begin(story.organization_id) as records:  # no longer published
-        version = publish(convert(terms, PlanTerms), None, organization_id="", now=clock.now)
-        records.plans.add(version)
-    for key, plan in (("acme", "each"), ("beta", "usage")):
-        story.customer(key)
-        story.subscribe(key, plan, day(1))
-    clock.now = day(2)
-    run = story.bill()
-    assert [stuck["subscription_key"] for stuck in run["stuck"]] == ["acme"]
-    assert run["stuck"][0]["mend"]
-    assert len(story.invoices("beta")) == 1
-    assert story.invoices("acme") == []
-
-
-def test_a_period_with_too_many_windows_holds_up_no_other(story: Story, clock: Clock) -> None:
-    inner = {"model": "per_unit", "unit_amount": "1"}
+    """Minutes of a quarter are more than can be measured: no such plan is published any more."""
     by_minute: Answer = {
         "key": "calls",
         "name": "Calls",
         "meter": "calls",
-        "rule": {"model": "bucketed", "window": "minute", "inner": inner},
+        "rule": {
+            "model": "bucketed",
+            "window": "minute",
+            "inner": {"model": "per_unit", "unit_amount": "1"},
+        },
     }
-    terms = {"key": "minutes", "name": "Minutes", "currency": "EUR", "interval": "quarter"}
-    story.post("/v1/plans", {**terms, "prices": [by_minute]})
+    quarterly = {"key": "minutes", "name": "Minutes", "currency": "EUR", "interval": "quarter"}
+    terms = {**quarterly, "prices": [by_minute]}
+    refused = story.refused("/v1/plans", terms)
+    assert (refused["code"], refused["field"]) == ("too_many_windows", "prices/0/rule")
+    with story.wiring.books.begin(story.organization_id) as records:  # one that was, before
+        version = publish(convert(terms, PlanTerms), None, organization_id="", now=clock.now)
+        records.plans.add(version)
     for key, plan in (("acme", "minutes"), ("beta", "usage")):
         story.customer(key)
         story.subscribe(key, plan, day(1))
     clock.now = day(4)
-    run = story.bill()
-    [stuck] = run["stuck"]
+    [stuck] = story.bill()["stuck"]
     assert (stuck["subscription_key"], stuck["code"]) == ("acme", "too_many_windows")
+    assert stuck["mend"]
     assert [len(story.invoices(key)) for key in ("acme", "beta")] == [0, 3]
 
 

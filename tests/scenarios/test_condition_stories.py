@@ -218,3 +218,37 @@ def test_a_trial_promises_nothing(story: Story) -> None:
     owed = [dict(bill).get("promise") for bill in bills]
     assert owed[0] == "100.00", "10 of January's 31 days are paid for"
     verified(story)
+
+
+def test_no_customer_pays_more_or_less_in_all(story: Story) -> None:
+    """Two subscriptions: at least 100 and at most 200 a month together, told on one bill."""
+    limit = {
+        "key": "in_all",
+        "name": "In all",
+        "minimum": "100",
+        "maximum": "200",
+        "whose": "customer",
+    }
+    plan(story, CALLS, spend_limits=[limit])
+    story.meter("texts", dimensions=("kind",))
+    story.plan("other", {**CALLS, "key": "texts", "meter": "texts", "match": {"kind": "text"}})
+    story.subscribe("acme", "pro", day(1))
+    body = {"key": "z-other", "customer": "acme", "plan": "other", "alignment": "calendar"}
+    story.post("/v1/subscriptions", {**body, "starts_at": day(1).isoformat()})
+    story.call("acme", day(1, 2), day(1, 3), kind="call")
+    story.call("acme", day(1, 4), kind="text")
+    story.pass_time(day(2, 2))
+    story.call("acme", *[day(2, 1, hour) for hour in range(9)], kind="text")
+    story.call("acme", *[day(2, 1, hour) for hour in range(9, 20)], kind="call")
+    story.pass_time(day(3, 2))
+    bills = {
+        (invoice["period"]["starts"][5:7], invoice["lines"][0]["price_key"]): lines(invoice)
+        for invoice in story.invoices("acme")
+    }
+    assert bills == {
+        ("01", "calls"): [("calls", "30.00"), ("in_all", "60.00")],
+        ("01", "texts"): [("texts", "10.00")],
+        ("02", "calls"): [("calls", "200.00"), ("in_all", "-90.00")],
+        ("02", "texts"): [("texts", "90.00")],
+    }, "texts count as calls too; whatever the order of keys, the others' bills come first"
+    verified(story)

@@ -20,6 +20,7 @@ from tallybook.services.draw_up_invoices import (
     find_boundary,
     load_contracts,
 )
+from tallybook.services.hold_back import Holding, whole_customers
 from tallybook.services.load_footings import Footings, load_footings
 from tallybook.services.measure_charges import UsageSheet, measure_charges
 from tallybook.services.ports import Records, Wiring
@@ -82,6 +83,7 @@ def close_due_periods(
             if not chunk:
                 return run
             contracts = load_contracts(records, chunk)
+            chunk = whole_customers(chunk, contracts, chunk_size)
             done = _close_chunk(wiring, records, terms, contracts, chunk)
             run = run.joined(done)
             after = contracts.customers[chunk[-1].customer_id].key, chunk[-1].id
@@ -129,16 +131,19 @@ def _close_chunk(
     moved: dict[str, Subscription] = {}
     pending = list(chunk)
     footings = load_footings(records, contracts, chunk, at=terms.created_at, locked=True)
+    holding = Holding(records, contracts, chunk)
     while pending:
-        boundaries, stuck = _find_boundaries(pending, terms, contracts)
+        ready, waiting = holding.ready(pending)
+        boundaries, stuck = _find_boundaries(ready, terms, contracts)
         wanted = [one for boundary in boundaries for one in boundary.wanted]
         sheet = measure_charges(wiring, terms.organization_id, wanted, as_of=terms.as_of)
         drawn_up, invoices, unrated = _draw_up_all(boundaries, sheet, terms, footings)
         done = done.joined(_record(records, terms, drawn_up, invoices, [*stuck, *unrated]))
-        pending = [boundary.following for boundary in drawn_up]
-        moved |= {subscription.id: subscription for subscription in pending}
+        going_on = [boundary.following for boundary in drawn_up]
+        moved |= {subscription.id: subscription for subscription in going_on}
+        pending = going_on + waiting
     records.subscriptions.replace_many(list(moved.values()))
-    return done
+    return done.joined(BillingRun(until=terms.until, as_of=terms.as_of, stuck=tuple(holding.stuck)))
 
 
 def _find_boundaries(

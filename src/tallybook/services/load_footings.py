@@ -41,6 +41,9 @@ class Footings:
     def __init__(self, contracts: Contracts) -> None:
         self._contracts = contracts
         self._earlier: dict[str, list[EarlierLine]] = {}
+        self._customers: dict[str, str] = {}
+        self._counting: dict[str, list[str]] = defaultdict(list)
+        """Of customers whose subscriptions are counted together, those that count them."""
         self._redemptions: dict[str, list[Redemption]] = {}
         self._coupons: Mapping[str, KeptCoupon] = {}
         self._uses: dict[str, list[CouponUse]] = defaultdict(list)
@@ -51,10 +54,21 @@ class Footings:
         if not found:
             return
         wanted = [
-            EarlierWanted(each.id, _since(each, plans, each.period.starts)) for each, plans in found
+            EarlierWanted(
+                each.id,
+                _since(each, plans, each.period.starts),
+                of_customer=any(plan.counts_customer for plan in plans),
+            )
+            for each, plans in found
         ]
         lines = records.earlier_lines.of(wanted)
         self._earlier = {each.id: list(lines.get(each.id, ())) for each, _ in found}
+        counting = {one.subscription_id for one in wanted if one.of_customer}
+        if counting:
+            self._customers = {each.id: each.customer_id for each in subscriptions}
+            for each, _ in found:
+                if each.id in counting:
+                    self._counting[each.customer_id].append(each.id)
 
     def load_coupons(self, records: Records, *, at: datetime, locked: bool) -> None:
         """Read what the customers have redeemed before `at`, and hold it if `locked`."""
@@ -108,6 +122,9 @@ class Footings:
             return
         if invoice.subscription_id in self._earlier:
             self._earlier[invoice.subscription_id] += earlier_lines_of(invoice)
+        for counting in self._counting.get(self._customers.get(invoice.subscription_id, ""), ()):
+            if counting != invoice.subscription_id:
+                self._earlier[counting] += earlier_lines_of(invoice, of_another=True)
         for line in invoice.lines:
             if line.kind is LineKind.COUPON:
                 number = int(line.working[0].terms["use"])
@@ -174,7 +191,13 @@ def recall_footing(
     held = held_at(subscription, course, ended or Open(period=invoice.period))
     plan = plans[held.plan_version_id]
     since = _since(subscription, plans.values(), invoice.period.starts)
-    wanted = EarlierWanted(subscription.id, since, before=place_of(invoice))
+    wanted = EarlierWanted(
+        subscription.id,
+        since,
+        before=place_of(invoice),
+        of_customer=plan.counts_customer,
+        drawn_up=(invoice.created_at, invoice.period.ends),
+    )
     earlier = records.earlier_lines.of([wanted]) if plan.has_conditions else {}
     reckoning = invoice.reckoning
     return Footing(

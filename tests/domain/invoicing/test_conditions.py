@@ -333,3 +333,33 @@ def test_an_exclusive_coupon_acts_alone() -> None:
     )
     [line] = condition_lines(priced, footing, digits=2)
     assert (line.key, amount(line)) == ("red_1", Decimal("-50.00"))
+
+
+@pytest.mark.parametrize(
+    ("others", "expected", "why"),
+    [
+        ([("calls", LineKind.PRICE, "10")], ["minimum 60.00"], "what another was billed counts"),
+        ([("tax", LineKind.TRUE_UP, "50")], ["minimum 20.00"], "whatever it was billed for"),
+        ([("limit", LineKind.MINIMUM, "70")], [], "another has met it already"),
+        ([("calls", LineKind.PRICE, "300")], ["maximum -130.00"], "above the most together"),
+    ],
+)
+def test_a_limit_on_all_that_a_customer_has(
+    others: list[tuple[str, LineKind, str]], expected: list[str], why: str
+) -> None:
+    """30.00 of its own, at least 100.00 and at most 200.00 together with another subscription."""
+    footing = Footing(
+        plan=plan(spend_limits=[limit(minimum="100", maximum="200", whose="customer")]),
+        cycle=MONTHLY,
+        starts_at=day(1),
+        ended=month(0),
+        service_period=month(0),
+        charged=(Span(day(1), FOREVER),),
+        earlier=[
+            EarlierLine(key, kind, day(1), Decimal(minor), of_another=True)
+            for key, kind, minor in others
+        ],
+    )
+    own = PricedLine(price_key="calls", name="c", service_starts=day(1), amount=Decimal(30))
+    lines = condition_lines([own], footing, digits=2)
+    assert owed([lines]) == [expected], why

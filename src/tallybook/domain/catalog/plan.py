@@ -14,7 +14,7 @@ from tallybook.domain.catalog.feature import Grant, check_grants
 from tallybook.domain.catalog.interval import Interval
 from tallybook.domain.catalog.price import Price
 from tallybook.domain.catalog.shared_allowance import SharedAllowance
-from tallybook.domain.catalog.spending import Commitment, Per, SpendLimit
+from tallybook.domain.catalog.spending import Commitment, Per, SpendLimit, is_of_customer
 from tallybook.domain.kernel.errors import Invalid, Refusal
 from tallybook.domain.kernel.identifiers import checked_key, derived_id
 from tallybook.domain.kernel.money import minor_digits
@@ -196,6 +196,11 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def has_conditions(self) -> bool:
         """Whether anything acts on its bills as a whole."""
         return bool(self.shared_allowances or self.commitments or self.spend_limits)
+
+    @property
+    def counts_customer(self) -> bool:
+        """Whether a condition counts all that a customer has."""
+        return any(is_of_customer(limit) for limit in self.spend_limits)
 
     @property
     def counted_per(self) -> frozenset[Per]:

@@ -32,6 +32,13 @@ class Per(StrEnum):
     TOTAL = "total"
 
 
+class Whose(StrEnum):
+    """Whose spending is counted: one subscription's, or that of all its customer has."""
+
+    SUBSCRIPTION = "subscription"
+    CUSTOMER = "customer"
+
+
 class Promise(StrEnum):
     """What a commitment counts: money, or units at their price."""
 
@@ -102,7 +109,9 @@ class SpendLimit(
     """The least and the most that is charged for `prices` (by key; without any, for all) together.
 
     What is above the `maximum` is given back at once; what is missing to the `minimum` is owed when
-    its time is over. `prorates` shrinks both with a time that is cut short.
+    its time is over. `prorates` shrinks both with a time that is cut short. One of a `CUSTOMER`
+    counts all that the customer is billed for, by whatever subscription, and is met by the bill of
+    the one that has it.
     """
 
     key: str
@@ -111,10 +120,18 @@ class SpendLimit(
     maximum: Decimal | None = None
     per: Per = Per.PERIOD
     prices: tuple[str, ...] = ()
+    whose: Whose = Whose.SUBSCRIPTION
     prorates: bool = True
 
     def check(self) -> None:
         """Refuse limits that cannot be kept."""
+        if self.whose is Whose.CUSTOMER and self.prices:
+            raise Invalid(
+                "customer_of_all_prices",
+                "A limit on all that a customer spends is about no single prices.",
+                field="prices",
+                mend="Leave prices out, or whose.",
+            )
         check_named(self.key, self.name, "limit")
         if self.minimum is None and self.maximum is None:
             raise Invalid(
@@ -129,14 +146,21 @@ class SpendLimit(
 _LONGER = {Per.PERIOD: 0, Per.YEAR: 1, Per.TOTAL: 2}
 
 
-def width_of(condition: Commitment | SpendLimit) -> tuple[int, bool, int]:
-    """How much a condition is about: over which time, and how many prices; narrow ones first."""
-    return _LONGER[condition.per], not condition.prices, len(condition.prices)
+def is_of_customer(condition: Commitment | SpendLimit) -> bool:
+    """Whether it counts all that the customer has."""
+    return isinstance(condition, SpendLimit) and condition.whose is Whose.CUSTOMER
+
+
+def width_of(condition: Commitment | SpendLimit) -> tuple[bool, int, bool, int]:
+    """How much a condition is about: whose, over which time, how many prices; narrow ones first."""
+    prices = condition.prices
+    return is_of_customer(condition), _LONGER[condition.per], not prices, len(prices)
 
 
 def is_within(inner: Commitment | SpendLimit, outer: Commitment | SpendLimit) -> bool:
     """Whether all that one condition is about, another is about too."""
     covers = not outer.prices or (bool(inner.prices) and set(inner.prices) <= set(outer.prices))
+    covers &= is_of_customer(inner) <= is_of_customer(outer)
     return covers and _LONGER[inner.per] <= _LONGER[outer.per]
 
 

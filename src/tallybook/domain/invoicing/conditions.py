@@ -17,7 +17,13 @@ import msgspec
 
 from tallybook.domain.catalog.plan import PlanTerms
 from tallybook.domain.catalog.price import Price
-from tallybook.domain.catalog.spending import Commitment, Promise, SpendLimit, width_of
+from tallybook.domain.catalog.spending import (
+    Commitment,
+    Promise,
+    SpendLimit,
+    is_of_customer,
+    width_of,
+)
 from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Step, line, single
 from tallybook.domain.invoicing.coupon_lines import PricedLine, coupon_lines
 from tallybook.domain.invoicing.footing import Counted, EarlierLine, Footing, counted_over
@@ -113,11 +119,13 @@ class _Book:
                 of_prices=added.of_prices,
             )
 
-    def charged(self, over: Counted, prices: Sequence[str]) -> Decimal:
-        """What was printed in that time for `prices`, or for all, and by what acted on no others.
+    def charged(self, over: Counted, condition: Commitment | SpendLimit) -> Decimal:
+        """What was printed in that time for a condition's prices, and by what acted within it.
 
         Of what comes later in the order nothing is counted, also where an earlier bill printed it.
+        Of another subscription of the customer's it is all that its bills say, or nothing.
         """
+        prices, is_wide = condition.prices, is_of_customer(condition)
         within = {
             (act.condition.key, act.kind)
             for act in self._acted
@@ -128,30 +136,47 @@ class _Book:
                 each.amount
                 for each in self._counted
                 if each.service_starts in over.span
+                and (is_wide or not each.of_another)
                 and (
                     (not prices or each.price_key in prices)
                     if each.kind is LineKind.PRICE
                     else (each.price_key, each.kind) in within
+                    or (each.of_another and each.price_key != condition.key)
                 )
             ),
             ZERO,
         )
 
-    def before(self, over: Counted, key: str, kind: LineKind) -> Decimal:
+    def before(self, over: Counted, condition: Commitment | SpendLimit, kind: LineKind) -> Decimal:
         """What the condition itself was printed with before, in that time."""
+        is_wide = is_of_customer(condition)
         return sum(
             (
                 each.amount
                 for each in self._counted
-                if each.kind is kind and each.price_key == key and each.service_starts in over.span
+                if each.kind is kind
+                and each.price_key == condition.key
+                and each.service_starts in over.span
+                and (is_wide or not each.of_another)
             ),
             ZERO,
         )
 
     def line(
-        self, kind: LineKind, condition: Commitment | SpendLimit, steps: Sequence[Step]
+        self, kind: LineKind, condition: Commitment | SpendLimit, over: Counted, step: Step
     ) -> ConditionLine | None:
-        """A line of these steps; none where they come to nothing."""
+        """A line of what a condition makes of its time, less what was printed of that before.
+
+        What it makes is rounded first, as if there were one bill; then many come to the same. None
+        where nothing is left.
+        """
+        steps = [step]
+        rounded = round_decimal(step.amount, self.digits)
+        if rounded != step.amount:
+            steps.append(single("rounded", rounded - step.amount))
+        before = self.before(over, condition, kind)
+        if before:
+            steps.append(single("billed_before", -before))
         rated = line(ONE, *steps)
         if not rated.amount:
             return None
@@ -192,14 +217,13 @@ def _overage(book: _Book, commitment: Commitment) -> ConditionLine | None:
     if over is None:
         return None
     promised = _promised(book, commitment, over)
-    used = book.charged(over, commitment.prices)
+    used = book.charged(over, commitment)
     owed = overage_of(used, promised, commitment.overage_factor)
     beyond = max(used - promised, ZERO)
     factor = commitment.overage_factor - 1
     terms = {"promised": promised, "charged": used, "factor": commitment.overage_factor}
-    steps = [Step("beyond_commitment", beyond, factor, owed, terms)]
-    before = book.before(over, commitment.key, LineKind.OVERAGE)
-    return book.line(LineKind.OVERAGE, commitment, [*steps, *_less(before)])
+    step = Step("beyond_commitment", beyond, factor, owed, terms)
+    return book.line(LineKind.OVERAGE, commitment, over, step)
 
 
 def _maximum(book: _Book, limit: SpendLimit) -> ConditionLine | None:
@@ -210,12 +234,10 @@ def _maximum(book: _Book, limit: SpendLimit) -> ConditionLine | None:
     if over is None:
         return None
     most = book.prorated(limit.maximum, over)
-    charged = book.charged(over, limit.prices)
+    charged = book.charged(over, limit)
     owed = max(charged - most, ZERO)
     terms = {"maximum": most, "charged": charged}
-    before = book.before(over, limit.key, LineKind.MAXIMUM)
-    steps = [single("spend_maximum", -owed, terms), *_less(before)]
-    return book.line(LineKind.MAXIMUM, limit, steps)
+    return book.line(LineKind.MAXIMUM, limit, over, single("spend_maximum", -owed, terms))
 
 
 def _minimum(book: _Book, limit: SpendLimit) -> ConditionLine | None:
@@ -226,14 +248,10 @@ def _minimum(book: _Book, limit: SpendLimit) -> ConditionLine | None:
     if over is None or not over.is_over:
         return None
     least = book.prorated(limit.minimum, over)
-    charged = book.charged(over, limit.prices)
+    charged = book.charged(over, limit)
     terms = {"minimum": least, "charged": charged} | _parts(over)
-    before = book.before(over, limit.key, LineKind.MINIMUM)
-    steps = [
-        single(_code("spend_minimum", over), max(least - charged, ZERO), terms),
-        *_less(before),
-    ]
-    return book.line(LineKind.MINIMUM, limit, steps)
+    step = single(_code("spend_minimum", over), max(least - charged, ZERO), terms)
+    return book.line(LineKind.MINIMUM, limit, over, step)
 
 
 def _true_up(book: _Book, commitment: Commitment) -> ConditionLine | None:
@@ -242,11 +260,10 @@ def _true_up(book: _Book, commitment: Commitment) -> ConditionLine | None:
     if not commitment.has_true_up or over is None or not over.is_over:
         return None
     promised = _promised(book, commitment, over)
-    charged = book.charged(over, commitment.prices)
+    charged = book.charged(over, commitment)
     terms = {"promised": promised, "charged": charged} | _parts(over)
-    before = book.before(over, commitment.key, LineKind.TRUE_UP)
-    steps = [single(_code("true_up", over), max(promised - charged, ZERO), terms), *_less(before)]
-    return book.line(LineKind.TRUE_UP, commitment, steps)
+    step = single(_code("true_up", over), max(promised - charged, ZERO), terms)
+    return book.line(LineKind.TRUE_UP, commitment, over, step)
 
 
 def _code(code: str, over: Counted) -> str:
@@ -262,11 +279,6 @@ def _parts(over: Counted) -> dict[str, Decimal]:
         "parts": Decimal(over.share.numerator),
         "of_parts": Decimal(over.share.denominator),
     }
-
-
-def _less(before: Decimal) -> list[Step]:
-    """The step that takes off what earlier bills said already."""
-    return [single("billed_before", -before)] if before else []
 
 
 def _coupon(footing: Footing, key: str, name: str, rated: RatedLine) -> ConditionLine:

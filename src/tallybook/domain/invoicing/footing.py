@@ -37,7 +37,8 @@ KEPT = "allowance_kept"
 class EarlierLine(msgspec.Struct, frozen=True, gc=False):
     """A line of an earlier invoice of the subscription, as far as conditions count it.
 
-    `amount` is the printed one, in major units. `carried` is what an allowance left.
+    `amount` is the printed one, in major units. `carried` is what an allowance left. `of_another`
+    says that it is of another subscription of the customer's.
     """
 
     price_key: str
@@ -45,17 +46,22 @@ class EarlierLine(msgspec.Struct, frozen=True, gc=False):
     service_starts: datetime
     amount: Decimal
     carried: tuple[Carried, ...] = ()
+    of_another: bool = False
 
 
 class EarlierWanted(msgspec.Struct, frozen=True):
     """Whose earlier lines, of service from when on; only of bills before `before`, if it is given.
 
     `before` is a bill's place: the start of its period, and its place among bills of that start.
+    `of_customer` asks for those of the customer's other subscriptions too; `drawn_up` is when the
+    bill was, and the end of its period.
     """
 
     subscription_id: str
     since: datetime
     before: tuple[datetime, int] | None = None
+    of_customer: bool = False
+    drawn_up: tuple[datetime, datetime] | None = None
 
 
 class CouponUse(msgspec.Struct, frozen=True):
@@ -203,7 +209,7 @@ def place_of(invoice: InvoiceHeader) -> tuple[datetime, int]:
     return invoice.period.starts, changes if invoice.occasion is Occasion.CHANGE else 1 + changes
 
 
-def earlier_lines_of(invoice: Invoice) -> list[EarlierLine]:
+def earlier_lines_of(invoice: Invoice, *, of_another: bool = False) -> list[EarlierLine]:
     """The lines of a bill as those after it count them."""
     digits = minor_digits(invoice.currency)
     return [
@@ -213,6 +219,7 @@ def earlier_lines_of(invoice: Invoice) -> list[EarlierLine]:
             line.service_period.starts,
             from_units(line.amount_minor, digits),
             kept_by(line.working) if line.kind is LineKind.ALLOWANCE else (),
+            of_another,
         )
         for line in invoice.lines
         if line.kind is not LineKind.COUPON

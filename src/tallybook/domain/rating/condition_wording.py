@@ -42,6 +42,11 @@ SENTENCES: Sentences = {
         "de": "{charged} berechnet, mindestens {minimum} für {parts} von {of_parts} Tagen: "
         "{amount}",
     },
+    "rounded": {
+        "en": "Rounded: {amount}",
+        "sv": "Avrundat: {amount}",
+        "de": "Gerundet: {amount}",
+    },
     "billed_before": {
         "en": "Less what earlier invoices said of it: {amount}",
         "sv": "Avgår vad tidigare fakturor sade om det: {amount}",

@@ -14,6 +14,7 @@ from tallybook.domain.invoicing.invoice import InvoiceStatus, LineKind, Occasion
 from tallybook.domain.kernel.money import from_units, minor_digits
 from tallybook.stores.sql.database import Instant
 from tallybook.stores.sql.invoices import INVOICE_LINES, INVOICES
+from tallybook.stores.sql.subscriptions import SUBSCRIPTIONS
 from tallybook.stores.sql.unnested import unnested
 
 _LINE, _ROW = INVOICE_LINES.c, INVOICES.c
@@ -22,6 +23,8 @@ _COLUMNS = (
     sa.Column("since", Instant),
     sa.Column("before_starts", Instant),
     sa.Column("before_place", sa.Integer),
+    sa.Column("drawn_up_at", Instant),
+    sa.Column("period_ends", Instant),
 )
 
 
@@ -50,7 +53,58 @@ class SqlEarlierLines:
                     kept_by(row.working or ()),
                 )
             )
+        for row in self._of_others([each for each in wanted if each.of_customer]):
+            found[row.counting].append(
+                EarlierLine(
+                    row.price_key,
+                    LineKind(row.kind),
+                    row.service_starts,
+                    from_units(int(row.amount_minor), minor_digits(row.currency)),
+                    of_another=True,
+                )
+            )
         return found
+
+    def _of_others(self, wanted: Sequence[EarlierWanted]) -> Iterator[Any]:
+        """The lines of the customers' other subscriptions, drawn up before."""
+        if not wanted:
+            return
+        asked = unnested(_COLUMNS, [_row(each) for each in wanted])
+        own, other = SUBSCRIPTIONS.alias("own").c, SUBSCRIPTIONS.alias("other").c
+        of = asked.c
+        is_before = sa.or_(
+            of.drawn_up_at.is_(None),
+            _ROW.created_at < of.drawn_up_at,
+            sa.and_(_ROW.created_at == of.drawn_up_at, _ROW.period_ends <= of.period_ends),
+        )
+        ours = self._organization_id
+        query = (
+            sa.select(
+                of.subscription_id.label("counting"),
+                _ROW.currency,
+                _LINE.price_key,
+                _LINE.kind,
+                _LINE.service_starts,
+                _LINE.amount_minor,
+            )
+            .select_from(asked)
+            .where(
+                own.organization_id == ours,
+                own.id == of.subscription_id,
+                other.organization_id == ours,
+                other.customer_id == own.customer_id,
+                other.id != own.id,
+                _ROW.organization_id == ours,
+                _ROW.subscription_id == other.id,
+                _ROW.status != InvoiceStatus.VOID.value,
+                is_before,
+                _LINE.organization_id == ours,
+                _LINE.invoice_id == _ROW.id,
+                _LINE.kind.not_in([LineKind.ALLOWANCE.value, LineKind.COUPON.value]),
+                _LINE.service_starts >= of.since,
+            )
+        )
+        yield from self._connection.execute(query)
 
     def _rows(self, wanted: Sequence[EarlierWanted]) -> Iterator[sa.Row[Any]]:
         is_allowance = _LINE.kind == LineKind.ALLOWANCE.value
@@ -108,9 +162,12 @@ class SqlEarlierLines:
 
 def _row(wanted: EarlierWanted) -> dict[str, Any]:
     starts, place = wanted.before or (None, None)
+    drawn_up_at, period_ends = wanted.drawn_up or (None, None)
     return {
         "subscription_id": wanted.subscription_id,
         "since": wanted.since,
         "before_starts": starts,
         "before_place": place,
+        "drawn_up_at": drawn_up_at,
+        "period_ends": period_ends,
     }

@@ -1,0 +1,115 @@
+"""Close a customer's subscriptions in order of time, where a condition counts all of them.
+
+A limit on all that a customer spends is met by the bill of the subscription that has it. So that
+bill is drawn up after those of the customer's others that are due by then.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from tallybook.domain.invoicing.billing_run import Stuck, stuck_at
+from tallybook.domain.invoicing.reckoned import plan_versions_of
+from tallybook.domain.kernel.errors import Conflicting
+from tallybook.domain.subscriptions.subscription import Status, Subscription
+from tallybook.services.draw_up_invoices import Contracts
+from tallybook.services.ports import Records
+
+
+def whole_customers(
+    chunk: list[Subscription], contracts: Contracts, chunk_size: int
+) -> list[Subscription]:
+    """A full chunk without its last customer, who may have more that is due; the next has all.
+
+    Where no condition counts all that a customer has, the chunk as it is.
+    """
+    last = chunk[-1].customer_id
+    if not any(plan.counts_customer for plan in contracts.plans.values()):
+        return chunk
+    if len(chunk) < chunk_size or chunk[0].customer_id == last:
+        return chunk
+    return [each for each in chunk if each.customer_id != last]
+
+
+class Holding:
+    """Which subscriptions of a chunk can be closed now, and which wait for others."""
+
+    def __init__(
+        self, records: Records, contracts: Contracts, chunk: Sequence[Subscription]
+    ) -> None:
+        self.stuck: list[Stuck] = []
+        self._bearing = {each.id for each in chunk if _bears(each, contracts)}
+        self._customers = {each.customer_id for each in chunk if each.id in self._bearing}
+        self._due_outside: dict[str, datetime] = {}
+        if self._bearing:
+            self._look_outside(records, {each.id for each in chunk})
+
+    def ready(
+        self, pending: Sequence[Subscription]
+    ) -> tuple[list[Subscription], list[Subscription]]:
+        """Those to close in this round, and those that wait for them."""
+        if not self._bearing:
+            return list(pending), []
+        groups: dict[str, list[Subscription]] = defaultdict(list)
+        ready: list[Subscription] = []
+        waiting: list[Subscription] = []
+        for each in pending:
+            if each.customer_id in self._customers:
+                groups[each.customer_id].append(each)
+            else:
+                ready.append(each)
+        for group in groups.values():
+            in_turn = sorted(group, key=self._turn)
+            first = in_turn[0]
+            if self._is_held(first):
+                self.stuck += [stuck_at(each.key, _waits()) for each in group]
+                continue
+            together = sum(self._turn(each)[:2] == (_due(first), False) for each in in_turn) or 1
+            ready += in_turn[:together]
+            waiting += in_turn[together:]
+        return ready, waiting
+
+    def _turn(self, subscription: Subscription) -> tuple[datetime, bool, str]:
+        return _due(subscription), subscription.id in self._bearing, subscription.id
+
+    def _is_held(self, subscription: Subscription) -> bool:
+        """Whether one that has a limit must wait for another that this run does not hold."""
+        outside = self._due_outside.get(subscription.customer_id)
+        return (
+            subscription.id in self._bearing
+            and outside is not None
+            and outside <= _due(subscription)
+        )
+
+    def _look_outside(self, records: Records, inside: set[str]) -> None:
+        for each in records.subscriptions.of_customers(self._customers):
+            if each.id in inside or each.status is Status.ENDED:
+                continue
+            before = self._due_outside.get(each.customer_id)
+            due = _due(each)
+            self._due_outside[each.customer_id] = due if before is None else min(before, due)
+
+
+def _bears(subscription: Subscription, contracts: Contracts) -> bool:
+    """Whether a condition of any of its versions counts all of its customer's subscriptions."""
+    changes = contracts.changes.get(subscription.id, ())
+    return any(
+        contracts.plans[name].counts_customer
+        for name in plan_versions_of(subscription, changes)
+        if name in contracts.plans
+    )
+
+
+def _due(subscription: Subscription) -> datetime:
+    is_ahead = subscription.status is Status.SCHEDULED
+    return subscription.period.starts if is_ahead else subscription.period.ends
+
+
+def _waits() -> Conflicting:
+    return Conflicting(
+        "waits_for_others",
+        "Its limit counts all of the customer's subscriptions, and another run is closing one.",
+        mend="Nothing: the next run closes it.",
+    )
