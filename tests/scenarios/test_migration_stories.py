@@ -294,3 +294,36 @@ def test_a_promise_in_the_new_version_is_in_the_preview(story: Story) -> None:
     story.pass_time(day(3, 2))
     lines = story.invoices("bob")[-1]["lines"]
     assert sum(float(line["amount"]) for line in lines) == 80.0
+
+
+def test_each_in_their_own_currency(wiring: Wiring) -> None:
+    """Sums by currency; who pays in one that the new version is not sold in stays."""
+    with played(wiring, day(1)) as story:
+        first = {"key": "pro", "name": "Pro", "currency": "EUR", "currencies": ["SEK", "NOK"]}
+        for amount, currencies in (("20", ["SEK", "NOK"]), ("30", ["SEK"])):
+            fee = {**base(amount), "name": "Base", "timing": "in_arrears"}
+            others = {
+                currency: {"rule": {"model": "flat", "amount": f"{amount}0"}}
+                for currency in currencies
+            }
+            prices = [{**fee, "in_currency": others}]
+            story.post("/v1/plans", {**first, "currencies": currencies, "prices": prices})
+            if amount == "20":
+                for customer, currency in (("ada", "EUR"), ("sven", "SEK"), ("kari", "NOK")):
+                    story.customer(customer, currency=currency)
+                    story.subscribe(customer, "pro", day(1))
+        preview = story.post("/v1/plan-migration-previews", order())
+        assert [(each["currency"], each["difference"]) for each in preview["sums"]] == [
+            ("EUR", "10.00"),
+            ("SEK", "100.00"),
+        ]
+        assert preview["skipped"][0]["reason"].startswith("currency_mismatch")
+        story.post("/v1/plan-migrations", order())
+        run(story)
+        story.pass_time(day(3, 2))
+        paid = {key: story.invoices(key)[-1] for key in ("ada", "sven", "kari")}
+        assert {key: (each["total"], each["currency"]) for key, each in paid.items()} == {
+            "ada": ("30.00", "EUR"),
+            "sven": ("300.00", "SEK"),
+            "kari": ("200.00", "NOK"),
+        }

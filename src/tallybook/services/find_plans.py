@@ -70,11 +70,12 @@ def version_of(records: Records, plan_key: str, number: int | None) -> PlanVersi
 
 
 def version_to_sell(
-    records: Records, plan_key: str, number: int | None, *, currency: str
+    records: Records, plan_key: str, number: int | None, *, currency: str | None = None
 ) -> PlanVersion:
     """The version that somebody new subscribes to, with the amounts of their currency.
 
-    Without a number the latest that is not retired; `Conflicting` for one that is.
+    Without a currency it has those of all. Without a number it is the latest that is not retired;
+    `Conflicting` for one that is.
     """
     found = records.plans.latest_sold(plan_key) if number is None else None
     if found is None:
@@ -87,7 +88,7 @@ def version_to_sell(
             field="plan" if number is None else "version",
             mend="Name a version that is sold, or another plan.",
         )
-    return found.priced_in(currency)
+    return found if currency is None else found.priced_in(currency)
 
 
 def sold(

@@ -61,7 +61,7 @@ def put_experiment(
         records.plans.lock(order.plan)
         for index, arm in enumerate(order.arms):
             try:
-                version_to_sell(records, order.plan, arm.version, currency="")
+                version_to_sell(records, order.plan, arm.version)
             except Refusal as refusal:
                 raise type(refusal)(
                     refusal.code, refusal.message, field=f"arms/{index}/version", mend=refusal.mend

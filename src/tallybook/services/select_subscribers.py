@@ -58,7 +58,7 @@ def selection_of(records: Records, order: MigrationOrder) -> Selection:
                 field=f"cohort/versions/{index}",
                 mend="Name versions that GET …/versions lists.",
             )
-    target = version_to_sell(records, order.to_plan or order.plan, order.to_version, currency="")
+    target = version_to_sell(records, order.to_plan or order.plan, order.to_version)
     left = frozenset(
         version.id
         for version in versions
