@@ -6,6 +6,22 @@ from typing import Annotated, Any
 
 import typer
 
+Quantities = Annotated[
+    list[str] | None, typer.Option(help="Of a fee, such as seats=5; may be given often.")
+]
+TrialDays = Annotated[int | None, typer.Option(help="Days of a trial.")]
+TrialUsage = Annotated[str, typer.Option(help="A trial until so much is used, such as calls=1000.")]
+TrialThen = Annotated[str, typer.Option(help="After it: paid, free or ended.")]
+FreePlan = Annotated[str, typer.Option(help="The plan that a free trial ends in.")]
+NeedsPaymentMethod = Annotated[
+    bool, typer.Option("--trial-needs-payment-method", help="Refused to whom has none.")
+]
+WithoutPaymentMethod = Annotated[
+    str, typer.Option(help="After a trial of who has none: paid, paused or ended.")
+]
+TrialAgain = Annotated[
+    bool, typer.Option("--trial-again", help="Also to whom had one of this plan.")
+]
 Term = Annotated[
     str, typer.Option("--term", help="Of a contract: year, 2:year, 6:month; none without.")
 ]

@@ -9,11 +9,19 @@ import typer
 
 from tallybook.cli.commands.agreeing import (
     BillsNow,
+    FreePlan,
+    NeedsPaymentMethod,
     NoticeDays,
     Phases,
+    Quantities,
     Renewal,
     RenewsInto,
     Term,
+    TrialAgain,
+    TrialDays,
+    TrialThen,
+    TrialUsage,
+    WithoutPaymentMethod,
     contract,
     given,
     phases,
@@ -80,25 +88,15 @@ def create(
     alignment: Annotated[str, typer.Option(help="anniversary or calendar.")] = "",
     boundary_time: Annotated[str, typer.Option(help="local_midnight or anchor_time.")] = "",
     anchor: Annotated[str, typer.Option(help="RFC 3339; the start without.")] = "",
-    quantity: Annotated[
-        list[str] | None, typer.Option(help="Of a fee, such as seats=5; may be given often.")
-    ] = None,
+    quantity: Quantities = None,
     counting: Annotated[str, typer.Option(help="Parts of periods: by_day or by_second.")] = "",
-    trial_days: Annotated[int | None, typer.Option(help="Days of a trial.")] = None,
-    trial_usage: Annotated[
-        str, typer.Option(help="A trial until so much is used, such as calls=1000.")
-    ] = "",
-    trial_then: Annotated[str, typer.Option(help="After it: paid, free or ended.")] = "",
-    free_plan: Annotated[str, typer.Option(help="The plan that a free trial ends in.")] = "",
-    trial_needs_payment_method: Annotated[
-        bool, typer.Option("--trial-needs-payment-method", help="Refused to whom has none.")
-    ] = False,
-    without_payment_method: Annotated[
-        str, typer.Option(help="After a trial of who has none: paid, paused or ended.")
-    ] = "",
-    trial_again: Annotated[
-        bool, typer.Option("--trial-again", help="Also to whom had one of this plan.")
-    ] = False,
+    trial_days: TrialDays = None,
+    trial_usage: TrialUsage = "",
+    trial_then: TrialThen = "",
+    free_plan: FreePlan = "",
+    trial_needs_payment_method: NeedsPaymentMethod = False,
+    without_payment_method: WithoutPaymentMethod = "",
+    trial_again: TrialAgain = False,
     term: Term = "",
     renewal: Renewal = "",
     renews_into: RenewsInto = "",
@@ -107,34 +105,30 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Subscribe a customer to a plan. The same again is no error."""
+    trial = given(
+        days=trial_days,
+        usage=usage_limit(trial_usage),
+        free_plan=free_plan,
+        then=trial_then,
+        requires_payment_method=trial_needs_payment_method,
+        without_payment_method=without_payment_method,
+        again=trial_again,
+    )
     said = {
-        "key": key,
-        "customer": customer,
-        "plan": plan,
-        "version": version,
+        **{"key": key, "customer": customer, "plan": plan, "version": version},
         "starts_at": starts_at,
         "ends_at": ends_at,
         "alignment": alignment,
         "boundary_time": boundary_time,
         "anchor": anchor,
         "counting": counting,
-        "quantities": dict(_pair(text) for text in quantity) if quantity else None,
-        "trial": given(
-            days=trial_days,
-            usage=usage_limit(trial_usage),
-            then=trial_then,
-            free_plan=free_plan,
-            requires_payment_method=trial_needs_payment_method,
-            without_payment_method=without_payment_method,
-            again=trial_again,
-        )
-        or None,
+        "quantities": dict(map(_pair, quantity or ())) or None,
+        "trial": trial or None,
         "contract": contract(term, renewal, renews_into, notice_days),
         "phases": phases(phase) or None,
     }
-    body = given(**said)
     with session_of(context).open() as api:
-        show_one(api.post("/v1/subscriptions", body), FIELDS, as_json=as_json)
+        show_one(api.post("/v1/subscriptions", given(**said)), FIELDS, as_json=as_json)
 
 
 def _pair(text: str) -> tuple[str, str]:
