@@ -23,6 +23,7 @@ from tallybook.domain.kernel.instants import parse_instant
 from tallybook.domain.metering.meter import Usage
 from tallybook.domain.metering.report import Ranked, Reported, Shape
 from tallybook.services.measure_usage import (
+    UsageAnswered,
     UsageQuestion,
     list_counted_events,
     measure_usage,
@@ -53,6 +54,30 @@ Match = Annotated[
 AsOf = Annotated[
     int | None,
     QueryParameter(ge=0, description="The position in the log up to which to count; else now."),
+]
+
+Window = Annotated[
+    str | None, QueryParameter(description="Cut the span into minute, hour, day, week or month.")
+]
+GroupBy = Annotated[
+    list[str] | None, QueryParameter(description="Dimensions of the meter to split by.")
+]
+Fill = Annotated[bool, QueryParameter(description="Answer windows in which nothing was used, too.")]
+Compare = Annotated[bool, QueryParameter(description="Set each row beside the period before.")]
+Total = Annotated[bool, QueryParameter(description="Sum all customers into one.")]
+Top = Annotated[
+    int | None,
+    QueryParameter(ge=1, le=10_000, description="Only the largest so many, the rest summed."),
+]
+Rank = Annotated[
+    Ranked | None,
+    QueryParameter(description="What `top` ranks; dimension values if it is split by any."),
+]
+InForm = Annotated[
+    Form | None, QueryParameter(name="format", description="Instead of the `Accept` header.")
+]
+MostCustomers = Annotated[
+    int, QueryParameter(ge=1, le=100_000, description="How many customers at most.")
 ]
 
 
@@ -132,38 +157,18 @@ def read_usage(
     period: Period = "",
     starts: From = "",
     ends: To = "",
-    window: Annotated[
-        str | None,
-        QueryParameter(description="Cut the span into minute, hour, day, week or month."),
-    ] = None,
+    window: Window = None,
     timezone: Timezone = "UTC",
-    group_by: Annotated[
-        list[str] | None, QueryParameter(description="Dimensions of the meter to split by.")
-    ] = None,
+    group_by: GroupBy = None,
     match: Match = None,
     as_of: AsOf = None,
-    fill: Annotated[
-        bool, QueryParameter(description="Answer windows in which nothing was used, too.")
-    ] = False,
-    compare: Annotated[
-        bool, QueryParameter(description="Set each row beside the period before.")
-    ] = False,
-    total: Annotated[bool, QueryParameter(description="Sum all customers into one.")] = False,
-    top: Annotated[
-        int | None,
-        QueryParameter(ge=1, le=10_000, description="Only the largest so many, the rest summed."),
-    ] = None,
-    rank: Annotated[
-        Ranked | None,
-        QueryParameter(description="What `top` ranks; dimension values if it is split by any."),
-    ] = None,
-    form: Annotated[
-        Form | None,
-        QueryParameter(name="format", description="Instead of the `Accept` header."),
-    ] = None,
-    limit: Annotated[
-        int, QueryParameter(ge=1, le=100_000, description="How many customers at most.")
-    ] = 1000,
+    fill: Fill = False,
+    compare: Compare = False,
+    total: Total = False,
+    top: Top = None,
+    rank: Rank = None,
+    form: InForm = None,
+    limit: MostCustomers = 1000,
     after: After = "",
 ) -> UsageAnswer | Stream:
     """Measure usage of one, several or all customers over a span of time.
@@ -198,18 +203,7 @@ def read_usage(
     if wanted is not Form.JSON:
         return streamed(stream_usage(wiring, organization_id, question), wanted, report_row)
     found = measure_usage(wiring, organization_id, question, after=after, limit=limit)
-    return UsageAnswer(
-        meter=found.meter.key,
-        meter_id=found.meter.id,
-        unit=found.meter.unit,
-        starts=found.query.span.starts,
-        ends=found.query.span.ends,
-        window=window,
-        timezone=timezone,
-        as_of=found.query.as_of,
-        results=[report_row(row) for row in found.rows],
-        next=found.next or None,
-    )
+    return _answer(found)
 
 
 @get("/v1/usage/events", guards=[requires(Scope.READ)], sync_to_thread=True)
@@ -247,6 +241,21 @@ def read_usage_events(
     return EventsAnswer(
         as_of=found.query.as_of,
         results=found.events,
+        next=found.next or None,
+    )
+
+
+def _answer(found: UsageAnswered) -> UsageAnswer:
+    return UsageAnswer(
+        meter=found.meter.key,
+        meter_id=found.meter.id,
+        unit=found.meter.unit,
+        starts=found.query.span.starts,
+        ends=found.query.span.ends,
+        window=found.query.window,
+        timezone=found.query.timezone,
+        as_of=found.query.as_of,
+        results=[report_row(row) for row in found.rows],
         next=found.next or None,
     )
 
