@@ -96,6 +96,9 @@ def test_plans_side_by_side(tallybook: Any, applied: Path) -> None:
         0
     ]["cells"] == ["299 a month", "9 a month"]
     assert "29 a month" in tallybook("product", "show", "cloud").out
+    pro = tallybook("plan", "show", "pro").out
+    assert "SEK" in pro
+    assert "within a day" in pro
     assert "3 projects" in tallybook("customer", "entitlements", "acme").out
     assert len(tallybook("feature", "list", "--json").json) == 3
 

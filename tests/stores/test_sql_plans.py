@@ -8,7 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
+from tallybook.domain.catalog.experiment import Arm, ExperimentOrder
+from tallybook.domain.catalog.models.flat import Flat
 from tallybook.domain.catalog.plan import PlanTerms, PlanVersion, publish
 from tallybook.domain.customers.organization import Organization
 from tallybook.domain.kernel.errors import Invalid, Missing
@@ -17,6 +20,8 @@ from tallybook.services.create_organization import create_organization
 from tallybook.services.find_plans import compare_plan, find_plan, list_plans, list_versions
 from tallybook.services.ports import Wiring
 from tallybook.services.publish_plan import publish_plan
+from tallybook.services.run_experiment import meet_experiment, put_experiment
+from tallybook.stores.sql.database import open_database
 
 NOW = datetime(2026, 3, 1, 12, 30, 0, 123456, tzinfo=UTC)
 
@@ -130,3 +135,58 @@ def test_a_price_of_a_meter_has_the_dimensions_that_the_meter_has(
     with pytest.raises(Invalid) as refused:
         publish_plan(wiring, organization.id, terms(meter="calls", match={"region": "x"}))
     assert refused.value.field == "prices/0/match/region"
+
+
+def test_the_database_keeps_a_published_version_as_it_is(
+    wiring: Wiring, organization: Organization, migrated_database_url: str
+) -> None:
+    """Whoever has the database in the hand can retire a version, and change nothing else of it."""
+    published = publish_plan(wiring, organization.id, terms())
+    engine = open_database(migrated_database_url)
+    for statement in ("UPDATE plan_versions SET name = 'Other'", "DELETE FROM plan_versions"):
+        with pytest.raises(sa.exc.DBAPIError, match="never changes"), engine.begin() as connection:
+            connection.execute(sa.text(statement))
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE plan_versions SET retired_at = now()"))
+    engine.dispose()
+    kept = find_plan(wiring, organization.id, "pro")
+    assert kept.retired_at is not None
+    assert msgspec.structs.replace(kept, retired_at=None) == published.version
+
+
+def test_who_met_which_arm_is_recorded_for_life(
+    wiring: Wiring, organization: Organization, migrated_database_url: str
+) -> None:
+    publish_plan(wiring, organization.id, terms())
+    order = ExperimentOrder(name="Test", plan="pro", arms=(Arm(key="only", version=1),))
+    put_experiment(wiring, organization.id, "test", order)
+    first = meet_experiment(wiring, organization.id, "test", "acme")
+    assert meet_experiment(wiring, organization.id, "test", "acme") == first
+    engine = open_database(migrated_database_url)
+    for statement in (
+        "UPDATE experiment_exposures SET arm = 'other'",
+        "DELETE FROM experiment_exposures",
+    ):
+        with pytest.raises(sa.exc.DBAPIError, match="for life"), engine.begin() as connection:
+            connection.execute(sa.text(statement))
+    engine.dispose()
+
+
+def test_a_version_in_another_currency_has_an_id_of_its_own(
+    wiring: Wiring, organization: Organization
+) -> None:
+    rule = {"model": "flat", "amount": "200"}
+    both = terms(in_currency={"SEK": {"rule": rule}})
+    version = publish_plan(
+        wiring, organization.id, msgspec.structs.replace(both, currencies=("SEK",))
+    ).version
+    ids = [version.id, f"{version.id}.SEK", f"{version.id}.NOK", "plan_none.SEK"]
+    with wiring.books.begin(organization.id) as records:
+        found = records.plans.by_ids(ids)
+    assert found[version.id].currency == "USD"
+    assert found[f"{version.id}.SEK"].currency == "SEK"
+    assert found[f"{version.id}.SEK"].id == f"{version.id}.SEK"
+    assert found[f"{version.id}.SEK"].prices[0].rule == msgspec.convert(rule, Flat)
+    assert "plan_none.SEK" not in found
+    for each in found.values():
+        assert (each.currencies, each.prices[0].in_currency) == ((), {}), "one currency alone"

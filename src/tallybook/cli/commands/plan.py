@@ -39,6 +39,10 @@ _PRICES = (
     Column("model", "rule/model"),
     Column("rule", lambda price: _rule(price["rule"])),
 )
+_GRANTS = (
+    Column("grants", "feature", style="bold"),
+    Column("how much", lambda grant: grant.get("text") or grant.get("limit") or "no limit"),
+)
 DIFFERENCES = (
     Column("change", "change"),
     Column("what differs", "sentence"),
@@ -64,12 +68,14 @@ def show_plan(
     path = f"/v1/plans/{key}" if version is None else f"/v1/plans/{key}/versions/{version}"
     with session_of(context).open() as api:
         plan = api.get(path)
-    show_one(plan, COLUMNS, as_json=as_json)
+    show_one(plan, (*COLUMNS, Column("also in", "currencies")), as_json=as_json)
     if not as_json:
         table = plain_table(*_PRICES)
         for price in plan["prices"]:
             table.add_row(*(Text(column.of(price)) for column in _PRICES))
         screen().print(table)
+        if plan["grants"]:
+            show(plan["grants"], _GRANTS, as_json=False)
 
 
 @commands.command("versions")
