@@ -30,6 +30,7 @@ def tiers(*up_to: str | None, **fields: Any) -> dict[str, Any]:
     return rule("graduated", tiers=steps, **fields)
 
 
+FLAT = {"model": "flat", "amount": "1"}
 FEE = {"rule": {"model": "flat", "amount": "20"}}
 REFUSED = [
     ([], {}, "prices", "price_count_out_of_range", "a plan charges for something"),
@@ -49,6 +50,49 @@ REFUSED = [
         "13 decimals",
     ),
     ([rule("graduated", tiers=[])], {}, "prices/0/rule/tiers", "no_tiers", "no price at all"),
+    ([rule("filtered", filters=[])], {}, "prices/0/rule/filters", "no_filters", "nothing either"),
+    (
+        [
+            rule(
+                "filtered",
+                filters=[
+                    {"name": name, "match": {"model": ["a"]}, "rule": FLAT} for name in ("x", "y")
+                ],
+            )
+        ],
+        {},
+        "prices/0/rule/filters/1/match",
+        "overlapping_filters",
+        "the second is never reached",
+    ),
+    (
+        [rule("demand", bands=[{"name": name, "rule": FLAT} for name in ("all", "none")])],
+        {},
+        "prices/0/rule/bands/0/when",
+        "band_never_reached",
+        "the second is never reached",
+    ),
+    (
+        [rule("outcome", unit_amount="1", confirmed="done", disputed="done")],
+        {},
+        "prices/0/rule/disputed",
+        "same_word",
+        "what is confirmed is not disputed",
+    ),
+    (
+        [rule("outcome", unit_amount="1", outcome_id="status")],
+        {},
+        "prices/0/rule/status",
+        "same_word",
+        "two things in one dimension",
+    ),
+    (
+        [rule("uplift", rate_pct="1", baseline=" ")],
+        {},
+        "prices/0/rule/baseline",
+        "empty_word",
+        "no arm is called so",
+    ),
     ([tiers("10", "5", None)], {}, "prices/0/rule/tiers/1/up_to", "overlapping_tiers", "unsorted"),
     ([tiers("10", "10", None)], {}, "prices/0/rule/tiers/1/up_to", "overlapping_tiers", "empty"),
     ([tiers("0", None)], {}, "prices/0/rule/tiers/0/up_to", "overlapping_tiers", "empty first"),

@@ -126,6 +126,13 @@ class BandedRule(PortionRule, frozen=True, dict=True):
                     mend="Give each band a name of its own; it is printed.",
                 )
             names.add(band.name)
+            if not band.when and index < len(self.bands) - 1:
+                raise Invalid(
+                    "band_never_reached",
+                    f"{band.name!r} has all times, so that the bands after it are never reached.",
+                    field=f"bands/{index}/when",
+                    mend="Put it last, or say when it is.",
+                )
 
     def check_gaps(self) -> None:
         """Refuse bands that leave a moment out."""

@@ -59,6 +59,13 @@ class Filtered(PortionRule, frozen=True, tag="filtered"):
 
     def check(self) -> None:
         taken: set[str] = set()
+        if not self.filters and self.default is None:
+            raise Invalid(
+                "no_filters",
+                "There is neither a filter nor a default: nothing would ever be charged.",
+                field="filters",
+                mend="Send one filter or more, or default.",
+            )
         for index, filter_ in enumerate(self.filters):
             field = f"filters/{index}"
             within(f"{field}/rule", filter_.rule.check)
@@ -77,6 +84,15 @@ class Filtered(PortionRule, frozen=True, tag="filtered"):
                     mend="Give each filter a name of its own; it is printed.",
                 )
             taken.add(filter_.name)
+            before = next((one for one in self.filters[:index] if one.match == filter_.match), None)
+            if before is not None:
+                raise Invalid(
+                    "overlapping_filters",
+                    f"Filters {before.name!r} and {filter_.name!r} match the same usage: the "
+                    "second would never be reached.",
+                    field=f"{field}/match",
+                    mend="Leave one of them out, or narrow the first.",
+                )
         if self.default is not None:
             within("default", self.default.check)
 

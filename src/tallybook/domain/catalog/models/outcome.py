@@ -7,7 +7,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
-from tallybook.domain.catalog.models.rule import PortionRule, check_amount, total
+from tallybook.domain.catalog.models.rule import (
+    PortionRule,
+    check_amount,
+    check_distinct,
+    total,
+)
 from tallybook.domain.catalog.usage_need import Circumstances, Portion, UsageNeed
 from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, Step, line
 from tallybook.domain.kernel.errors import Invalid
@@ -67,6 +72,8 @@ class Outcome(PortionRule, frozen=True, tag="outcome"):
 
     def check(self) -> None:
         check_amount(self.unit_amount, "unit_amount")
+        check_distinct({"outcome_id": self.outcome_id, "status": self.status})
+        check_distinct({"confirmed": self.confirmed, "disputed": self.disputed})
         if not 0 <= self.dispute_days <= 400:
             raise Invalid(
                 "dispute_days_out_of_range",

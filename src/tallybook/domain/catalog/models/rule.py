@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -96,6 +96,27 @@ def check_positive(number: Decimal, field: str, what: str) -> None:
             field=field,
             mend="Send a number above 0.",
         )
+
+
+def check_distinct(words: Mapping[str, str]) -> None:
+    """Words that events are told apart by: none empty, no two alike. By field."""
+    taken: dict[str, str] = {}
+    for field, word in words.items():
+        if not word.strip():
+            raise Invalid(
+                "empty_word",
+                f"{field} is empty, and events are told apart by it.",
+                field=field,
+                mend="Send a word.",
+            )
+        if word in taken:
+            raise Invalid(
+                "same_word",
+                f"{taken[word]} and {field} are both {word!r}, and events are told apart by them.",
+                field=field,
+                mend="Send two different words.",
+            )
+        taken[word] = field
 
 
 def check_percent(number: Decimal, field: str) -> None:

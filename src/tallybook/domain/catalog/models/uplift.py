@@ -9,6 +9,7 @@ from typing import ClassVar
 from tallybook.domain.catalog.models.rule import (
     PortionRule,
     check_amount,
+    check_distinct,
     check_percent,
     total,
 )
@@ -56,6 +57,7 @@ class Uplift(PortionRule, frozen=True, tag="uplift"):
     def check(self) -> None:
         check_percent(self.rate_pct, "rate_pct")
         check_amount(self.baseline_amount, "baseline_amount")
+        check_distinct({"measured": self.measured, "baseline": self.baseline})
 
     def rate_portions(self, portions: Sequence[Portion], _: Circumstances) -> RatedLine:
         sums = {self.measured: ZERO, self.baseline: self.baseline_amount}
