@@ -50,12 +50,10 @@ def restate_usage(wiring: Wiring, organization_id: str) -> RestatementRun:
     """
     with wiring.books.begin(organization_id) as records:
         watch = records.restatements.watch()
+        told = wiring.event_log.acknowledged()
+        if watch.since is None or watch.until is None or (watch.since >= told and not watch.seen):
+            return RestatementRun(told)
         through = wiring.event_log.position()
-        if watch.since is None or watch.until is None:
-            return RestatementRun(through)
-        if watch.since >= through:
-            records.restatements.watched(watch, through=through)
-            return RestatementRun(through)
         touched = wiring.late_events.touched(
             organization_id, after=watch.since, through=through, until=watch.until
         )
