@@ -327,3 +327,27 @@ def test_each_in_their_own_currency(wiring: Wiring) -> None:
             "sven": ("300.00", "SEK"),
             "kari": ("200.00", "NOK"),
         }
+
+
+def test_what_was_negotiated_stays_or_goes_along(story: Story) -> None:
+    """Eve pays 12 instead of 20. Left alone; or asked for, with the cheap calls and still 12."""
+    story.customer("eve")
+    agreed = {"prices": {"base": {"rule": {"model": "flat", "amount": "12"}}}}
+    begun = {"key": "eve", "customer": "eve", "plan": "pro", "version": 1}
+    story.post("/v1/subscriptions", {**begun, "alignment": "calendar", "overrides": agreed})
+    story.call("eve", *[day(1, 7, hour) for hour in range(10)])
+    story.post("/v1/plan-migrations", order())
+    assert run(story)["moved"] == 4
+    asked = order(key="all", cohort={"includes_negotiated": True, "versions": [1]})
+    preview = story.post("/v1/plan-migration-previews?period=2026-01", asked)
+    assert [(each["customer"], each["before"], each["after"]) for each in preview["effects"]][
+        -1
+    ] == ("eve", "22.00", "17.00")
+    story.post("/v1/plan-migrations", asked)
+    run(story, "all")
+    assert states(story, "all")["eve"] == "moved"
+    story.pass_time(day(2, 2))
+    assert story.get("/v1/subscriptions/eve")["version"] == 2
+    story.call("eve", *[day(2, 7, hour) for hour in range(10)])
+    story.pass_time(day(3, 2))
+    assert printed(story.invoices("eve")[-1]) == [("base", "1", "12.00"), ("calls", "10", "5.00")]

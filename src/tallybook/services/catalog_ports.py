@@ -48,6 +48,7 @@ class PlanMigrationRecords(NamedRecords[Migration], Protocol):
         version_ids: Sequence[str],
         *,
         customers: Sequence[str] = (),
+        has_negotiated: bool = False,
         started_from: datetime | None = None,
         started_before: datetime | None = None,
         after: str,

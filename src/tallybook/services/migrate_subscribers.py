@@ -24,6 +24,7 @@ from tallybook.services.select_subscribers import (
     in_order,
     selection_of,
     subscribers_in_chunks,
+    version_gone_to,
 )
 
 
@@ -81,7 +82,7 @@ def run_migration(
         else:
             target = records.plans.version(migration.to_plan, migration.to_version)
             assert target is not None, "a version is never deleted"
-            forth = _forth(migration, target)
+            forth = _forth(records, migration, target)
             _step(wiring, records, migration, limit=limit, state=MemberState.WAITING, decide=forth)
         return _in_full(records, migration)
 
@@ -133,9 +134,10 @@ Decide = Callable[[Member, Subscriber], tuple[Member, Course]]
 """What becomes of a member, and the course with it; a refusal where nothing can."""
 
 
-def _forth(migration: Migration, target: PlanVersion) -> Decide:
+def _forth(records: Records, migration: Migration, target: PlanVersion) -> Decide:
     def decide(member: Member, one: Subscriber) -> tuple[Member, Course]:
-        course = moved(one.course, migration.order, target, plans=one.plans, now=one.now)
+        to = version_gone_to(records, one, target)
+        course = moved(one.course, migration.order, to, plans=one.plans, now=one.now)
         added = course.changes[len(one.course.changes) :]
         numbers = tuple(change.number for change in added)
         return msgspec.structs.replace(member, state=MemberState.MOVED, changes=numbers), course

@@ -29,6 +29,7 @@ from tallybook.services.select_subscribers import (
     Subscriber,
     selection_of,
     subscribers_in_chunks,
+    version_gone_to,
 )
 
 
@@ -96,10 +97,10 @@ def preview_migration(
     with wiring.books.begin(organization_id) as records:
         selection = selection_of(records, order)
         for chunk in subscribers_in_chunks(wiring, records, selection):
-            movable, stuck = _parted(selection, chunk)
+            movable, stuck = _parted(records, selection, chunk)
             skipped_count += len(stuck)
             skipped += stuck[: limit - len(skipped)]
-            found = _effects(wiring, records, selection, movable, period=period, as_of=as_of)
+            found = _effects(wiring, records, movable, period=period, as_of=as_of)
             for effect in found:
                 _add(sums.setdefault(effect.before.currency, Counter()), effect)
             effects = heapq.nsmallest(limit, [*effects, *found], key=_rank)
@@ -114,19 +115,24 @@ def preview_migration(
     )
 
 
+Movable = tuple[Subscriber, PlanVersion]
+"""A subscriber, and the version that it would be moved to."""
+
+
 def _parted(
-    selection: Selection, chunk: Sequence[Subscriber]
-) -> tuple[list[Subscriber], list[Skipped]]:
-    movable: list[Subscriber] = []
+    records: Records, selection: Selection, chunk: Sequence[Subscriber]
+) -> tuple[list[Movable], list[Skipped]]:
+    movable: list[Movable] = []
     stuck: list[Skipped] = []
     for one in chunk:
         try:
-            moved(one.course, selection.order, selection.target, plans=one.plans, now=one.now)
+            to = version_gone_to(records, one, selection.target)
+            moved(one.course, selection.order, to, plans=one.plans, now=one.now)
         except Refusal as refusal:
             reason = f"{refusal.code}: {refusal.message}"
             stuck.append(Skipped(one.course.subscription.key, reason))
         else:
-            movable.append(one)
+            movable.append((one, to))
     return movable, stuck
 
 
@@ -141,19 +147,17 @@ class _Rated(msgspec.Struct, frozen=True):
 def _effects(
     wiring: Wiring,
     records: Records,
-    selection: Selection,
-    chunk: Sequence[Subscriber],
+    chunk: Sequence[Movable],
     *,
     period: str,
     as_of: int,
 ) -> list[Effect]:
-    targets: dict[str, PlanVersion] = {}
     pairs: list[tuple[_Rated, _Rated]] = []
-    named = {key for one in chunk for key in one.version.meters} | {*selection.target.meters}
-    meters = records.meters.by_keys(named)
-    for one in chunk:
-        currency = one.version.currency
-        target = targets.setdefault(currency, selection.target.priced_in(currency))
+    versions = {version.id: version for one, to in chunk for version in (one.version, to)}
+    meters = records.meters.by_keys(
+        {key for version in versions.values() for key in version.meters}
+    )
+    for one, target in chunk:
         span = named_period(period, zone(one.customer.timezone))
         pairs.append(
             (
@@ -173,7 +177,7 @@ def _effects(
             before=_amount(one, before, sheet, as_of),
             after=_amount(one, after, sheet, as_of),
         )
-        for one, (before, after) in zip(chunk, pairs, strict=True)
+        for (one, _), (before, after) in zip(chunk, pairs, strict=True)
     ]
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from tallybook.domain.catalog.overrides import NegotiatedVersion
 from tallybook.domain.catalog.plan import PlanVersion, version_id_of
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.invoicing.reckoned import plan_versions_of
@@ -17,6 +18,7 @@ from tallybook.domain.subscriptions.migration import MigrationOrder
 from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.domain.subscriptions.timeline import Terms
 from tallybook.services.find_plans import list_of, version_to_sell
+from tallybook.services.negotiate import carried_over
 from tallybook.services.ports import Records, Wiring
 
 CHUNK = 2_000
@@ -80,7 +82,7 @@ def subscribers_in_chunks(
 ) -> Iterator[list[Subscriber]]:
     """Everyone who is to one of the versions now, in order of subscription key.
 
-    Negotiated contracts have versions of their own and are not among them.
+    Negotiated contracts have versions of their own, and are among them only if they are asked for.
     """
     cohort = selection.order.cohort
     after = ""
@@ -88,6 +90,7 @@ def subscribers_in_chunks(
         found = records.plan_migrations.candidates(
             sorted(selection.version_ids),
             customers=cohort.customers,
+            has_negotiated=cohort.includes_negotiated,
             started_from=cohort.started_from,
             started_before=cohort.started_before,
             after=after,
@@ -98,11 +101,23 @@ def subscribers_in_chunks(
         after = found[-1][0]
         kept = records.subscriptions.by_ids([subscription_id for _, subscription_id in found])
         everyone = in_order(wiring, records, [kept[one] for _, one in found])
-        yield [
-            one
-            for one in everyone
-            if version_id_of(one.terms.plan_version_id)[0] in selection.version_ids
-        ]
+        yield [one for one in everyone if _is_meant(selection, one.version)]
+
+
+def _is_meant(selection: Selection, version: PlanVersion) -> bool:
+    named = version.id
+    if isinstance(version, NegotiatedVersion) and selection.order.cohort.includes_negotiated:
+        named = version.base_id
+    return version_id_of(named)[0] in selection.version_ids
+
+
+def version_gone_to(records: Records, one: Subscriber, target: PlanVersion) -> PlanVersion:
+    """The version that a subscriber is moved to: in its currency, with what it has negotiated.
+
+    Refused where what was negotiated makes no sense of it.
+    """
+    to = target.priced_in(one.version.currency)
+    return carried_over(records, one.version, to, None, field="to_version")
 
 
 def in_order(

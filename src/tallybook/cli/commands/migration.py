@@ -29,6 +29,9 @@ OfCustomer = Annotated[
 ]
 StartedFrom = Annotated[str, typer.Option(help="Only those that began from then on, RFC 3339.")]
 StartedBefore = Annotated[str, typer.Option(help="Only those that began before, RFC 3339.")]
+IsNegotiated = Annotated[
+    bool, typer.Option("--negotiated", help="Also contracts that were negotiated.")
+]
 At = Annotated[str, typer.Option(help="now, period_end, term_end or date.")]
 Since = Annotated[str, typer.Option("--effective-at", help="The date, RFC 3339.")]
 ProratedBy = Annotated[str, typer.Option("--proration", help="prorated, none or full.")]
@@ -83,6 +86,7 @@ def preview(
     customer: OfCustomer = None,
     started_from: StartedFrom = "",
     started_before: StartedBefore = "",
+    is_negotiated: IsNegotiated = False,
     at: At = "",
     effective_at: Since = "",
     period: Annotated[str, typer.Option(help="Whose usage, such as 2026-03; last month's.")] = "",
@@ -90,7 +94,13 @@ def preview(
     as_json: AsJson = False,
 ) -> None:
     """Show what a migration would cost each customer, by a month's usage. Nothing is recorded."""
-    cohort = _cohort(from_version, customer, started_from, started_before)
+    cohort = _cohort(
+        versions=from_version,
+        customers=customer,
+        started_from=started_from,
+        started_before=started_before,
+        includes_negotiated=is_negotiated,
+    )
     body = _order(
         key="preview",
         plan=plan,
@@ -128,13 +138,20 @@ def start(
     customer: OfCustomer = None,
     started_from: StartedFrom = "",
     started_before: StartedBefore = "",
+    is_negotiated: IsNegotiated = False,
     at: At = "",
     effective_at: Since = "",
     proration: ProratedBy = "",
     as_json: AsJson = False,
 ) -> None:
     """Move subscribers, in batches. Killed on the way, the same command goes on."""
-    cohort = _cohort(from_version, customer, started_from, started_before)
+    cohort = _cohort(
+        versions=from_version,
+        customers=customer,
+        started_from=started_from,
+        started_before=started_before,
+        includes_negotiated=is_negotiated,
+    )
     body = _order(
         key=key,
         plan=plan,
@@ -210,18 +227,7 @@ def _run(api: Api, migration: Mapping[str, Any]) -> Mapping[str, Any]:
     return migration
 
 
-def _cohort(
-    versions: list[int] | None,
-    customers: list[str] | None,
-    started_from: str,
-    started_before: str,
-) -> dict[str, Any]:
-    said = {
-        "versions": versions,
-        "customers": customers,
-        "started_from": started_from,
-        "started_before": started_before,
-    }
+def _cohort(**said: Any) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value}
 
 

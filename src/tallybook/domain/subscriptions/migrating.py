@@ -34,15 +34,16 @@ def change_of(order: MigrationOrder, target: PlanVersion) -> ChangeOrder:
 def moved(
     course: Course,
     order: MigrationOrder,
-    target: PlanVersion,
+    to: PlanVersion,
     *,
     plans: Mapping[str, PlanVersion],
     now: datetime,
 ) -> Course:
-    """The course with the subscriber moved to `target`; refused where that cannot be.
+    """The course with the subscriber moved; refused where that cannot be.
 
-    `plans` are the versions that it names. Who has left the plan since the migration was made is
-    left alone.
+    `to` is the version gone to, in the subscriber's currency, with what was negotiated; `plans` are
+    the versions that the course names. Who has left the plan since the migration was made is left
+    alone.
     """
     held = plans[terms_around(course, now).plan_version_id]
     if held.plan_key != order.plan:
@@ -51,14 +52,14 @@ def moved(
             f"Subscription {course.subscription.key!r} is to plan {held.plan_key!r} by now.",
             mend="Change it by itself.",
         )
-    change = change_of(order, target)
+    change = change_of(order, to)
     return decide_change(
         course,
         change,
         at=effective_at(course, change, now=now),
         now=now,
         plans=plans,
-        to=target.priced_in(held.currency),
+        to=to,
     )
 
 

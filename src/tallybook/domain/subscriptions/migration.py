@@ -31,13 +31,14 @@ class Cohort(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Which subscribers of a plan: all, unless it says less. What it says must all be true.
 
     `versions` that they are on now; customers by key; subscriptions that started from, and before,
-    a time.
+    a time. Negotiated contracts are left alone unless `includes_negotiated`.
     """
 
     versions: tuple[int, ...] = ()
     customers: tuple[str, ...] = ()
     started_from: datetime | None = None
     started_before: datetime | None = None
+    includes_negotiated: bool = False
 
 
 class MigrationOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ from tallybook.domain.subscriptions.migration import Member, MemberState, Migrat
 from tallybook.stores.sql.customers import CUSTOMERS
 from tallybook.stores.sql.database import Document, metadata
 from tallybook.stores.sql.named import SqlNamed, named_table
+from tallybook.stores.sql.overrides import PLAN_OVERRIDES
 from tallybook.stores.sql.subscriptions import CHANGES, SUBSCRIPTIONS
 from tallybook.stores.sql.unnested import unnested
 
@@ -58,6 +59,7 @@ class SqlPlanMigrations(SqlNamed[Migration]):
         version_ids: Sequence[str],
         *,
         customers: Sequence[str] = (),
+        has_negotiated: bool = False,
         started_from: datetime | None = None,
         started_before: datetime | None = None,
         after: str,
@@ -65,19 +67,29 @@ class SqlPlanMigrations(SqlNamed[Migration]):
     ) -> list[tuple[str, str]]:
         """Keys and ids of subscriptions that were ever to one of these versions and have not ended.
 
-        In key order, those after key `after`. `customers` are keys; none is all of them.
+        In key order, those after key `after`. `customers` are keys; none is all of them. Versions
+        with overrides of a contract are among them if `has_negotiated`.
         """
         own, changed, who = SUBSCRIPTIONS.c, CHANGES.c, CUSTOMERS.c
         wanted = sa.func.any(sa.bindparam("versions", list(version_ids), type_=sa.ARRAY(sa.Text)))
+        overridden = sa.select(PLAN_OVERRIDES.c.id).where(
+            PLAN_OVERRIDES.c.organization_id == self._organization_id,
+            _version_id(PLAN_OVERRIDES.c.base_id).op("=")(wanted),
+        )
+
+        def is_wanted(named: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+            is_plain = _version_id(named).op("=")(wanted)
+            return sa.or_(is_plain, named.in_(overridden)) if has_negotiated else is_plain
+
         moved = sa.select(changed.subscription_id).where(
             changed.organization_id == self._organization_id,
-            _version_id(changed.what["plan_version_id"].astext).op("=")(wanted),
+            is_wanted(changed.what["plan_version_id"].astext),
         )
         query = sa.select(own.key, own.id).where(
             own.organization_id == self._organization_id,
             own.status != "ended",
             own.key > after,
-            sa.or_(_version_id(own.plan_version_id).op("=")(wanted), own.id.in_(moved)),
+            sa.or_(is_wanted(own.plan_version_id), own.id.in_(moved)),
         )
         if started_from is not None:
             query = query.where(own.starts_at >= started_from)
