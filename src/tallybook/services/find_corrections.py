@@ -33,7 +33,8 @@ def list_corrections(
     """Corrections, the last one first, and the cursor to go on after, or None at the end."""
     before = _position(after) if after else _FAR
     found = wiring.corrections.page(organization_id, before=before, limit=limit + 1)
-    page = [_shown(wiring, organization_id, each) for each in found[:limit]]
+    out = wiring.corrections.out_of_force(organization_id)
+    page = [_shown(wiring, organization_id, each, out) for each in found[:limit]]
     return page, str(found[limit - 1].position) if len(found) > limit else None
 
 
@@ -47,7 +48,8 @@ def find_correction(wiring: Wiring, organization_id: str, correction_id: str) ->
             field="correction_id",
             mend="Send the id of one that GET /v1/corrections lists.",
         )
-    return _shown(wiring, organization_id, found)
+    out = wiring.corrections.out_of_force(organization_id)
+    return _shown(wiring, organization_id, found, out)
 
 
 def list_corrected_events(
@@ -87,10 +89,12 @@ def revert_correction(
     return wiring.corrections.record_revert(organization_id, drafted)
 
 
-def _shown(wiring: Wiring, organization_id: str, correction: Correction) -> Shown:
+def _shown(
+    wiring: Wiring, organization_id: str, correction: Correction, out: frozenset[str]
+) -> Shown:
     return Shown(
         correction,
-        correction.id not in wiring.corrections.out_of_force(organization_id),
+        correction.id not in out,
         wiring.corrections.reverted_by(organization_id, correction.id),
     )
 

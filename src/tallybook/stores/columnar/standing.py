@@ -64,6 +64,7 @@ class _Known:
     positions: list[int] = field(default_factory=list)
     by_id: dict[str, Correction] = field(default_factory=dict)
     reverts: list[Correction] = field(default_factory=list)
+    reverted_by: dict[str, str] = field(default_factory=dict)
     touched: dict[str, int] = field(default_factory=dict)
     """Types of events, each with the first position of a correction of such events."""
 
@@ -73,6 +74,7 @@ class _Known:
         self.by_id[correction.id] = correction
         if correction.reverts:
             self.reverts.append(correction)
+            self.reverted_by[correction.reverts] = correction.id
         for type_ in correction.types:
             self.touched.setdefault(type_, correction.first)
 
@@ -134,8 +136,7 @@ class CorrectionIndex:
     def reverted_by(self, organization_id: str, correction_id: str) -> str:
         """The correction that reverts this one, in force or not; "" if there is none."""
         known = self._of(organization_id)
-        reverts = known.reverts if known else []
-        return next((each.id for each in reverts if each.reverts == correction_id), "")
+        return known.reverted_by.get(correction_id, "") if known else ""
 
     def out_of_force(self, organization_id: str) -> frozenset[str]:
         """The ids of the corrections that are not in force now."""
