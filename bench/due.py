@@ -38,7 +38,8 @@ DAYS = 100
 CUSTOMERS = "organization_id, id, key, name, currency, timezone, locale, created_at"
 SUBSCRIPTIONS = (
     "organization_id, id, key, customer_id, plan_version_id, interval, interval_count, alignment,"
-    " boundary_time, anchor, timezone, status, starts_at, period_starts, period_ends, created_at"
+    " boundary_time, anchor, timezone, status, starts_at, period_starts, period_ends, created_at,"
+    " customer_key"
 )
 
 
@@ -83,6 +84,7 @@ def _subscription(n: int) -> tuple[object, ...]:
         starts,
         starts + timedelta(days=31),
         JANUARY,
+        f"c{n:07}",
     )
 
 

@@ -43,6 +43,11 @@ sa.Index(
     postgresql_where=CUSTOMERS.c.parent.is_not(None),
 )
 
+sa.Index(
+    "customers_clock_idx",
+    CUSTOMERS.c.organization_id,
+    postgresql_where=CUSTOMERS.c.clock_at.is_not(None),
+)
 _ROW = CUSTOMERS.c
 _FIELDS = [CUSTOMERS.c[field] for field in Customer.__struct_fields__]
 

@@ -50,6 +50,7 @@ SUBSCRIPTIONS = sa.Table(
     sa.Column("change_count", sa.Integer, nullable=False, server_default="0"),
     sa.Column("billed", Document(Billed | None)),
     sa.Column("trial_watch", Document(TrialWatch | None)),
+    sa.Column("customer_key", sa.Text, nullable=False),
     sa.Column(
         "due_at",
         Instant,
@@ -94,7 +95,19 @@ sa.Index(
 _IS_WATCHED = sa.func.jsonb_typeof(_ROW.trial_watch) == sa.literal_column("'object'")
 sa.Index("subscriptions_trial_watch_idx", _ROW.organization_id, postgresql_where=_IS_WATCHED)
 
-_COLUMNS = [column for column in _ROW if column not in {_ROW.organization_id, _ROW.due_at}]
+sa.Index(
+    "subscriptions_customer_key_idx",
+    _ROW.organization_id,
+    _ROW.customer_key,
+    _ROW.id,
+    postgresql_where=_OPEN,
+)
+
+_COLUMNS = [
+    column
+    for column in _ROW
+    if column not in {_ROW.organization_id, _ROW.due_at, _ROW.customer_key}
+]
 _NAMES = [str(column.name) for column in _COLUMNS]
 _MOVING = [
     column
@@ -130,9 +143,18 @@ class SqlSubscriptions:
             return
         rows = unnested([_ROW.organization_id, *_COLUMNS], self._rows(subscriptions))
         names = ["organization_id", *_NAMES]
+        customer_key = (
+            sa.select(CUSTOMERS.c.key)
+            .where(
+                CUSTOMERS.c.organization_id == rows.c.organization_id,
+                CUSTOMERS.c.id == rows.c.customer_id,
+            )
+            .scalar_subquery()
+        )
+        chosen = sa.select(*(rows.c[name] for name in names), customer_key)
         added = self._connection.execute(
             insert(SUBSCRIPTIONS)
-            .from_select(names, sa.select(*(rows.c[name] for name in names)))
+            .from_select([*names, "customer_key"], chosen)
             .on_conflict_do_nothing(),
             execution_options={"preserve_rowcount": True},
         )
@@ -251,28 +273,18 @@ class SqlSubscriptions:
         closing are skipped, not waited for. The order is that of the event store, so that the
         usage of a chunk lies close together there.
         """
-        customer = CUSTOMERS.c
-        place = sa.tuple_(customer.key, _ROW.id)
+        place = sa.tuple_(_ROW.customer_key, _ROW.id)
         query = (
             self._select()
-            .join(
-                CUSTOMERS,
-                sa.and_(
-                    customer.organization_id == _ROW.organization_id,
-                    customer.id == _ROW.customer_id,
-                ),
-            )
             .where(
                 _OPEN,
                 _ROW.due_at <= until,
-                customer.organization_id == self._organization_id,
-                customer.key >= after[0],
                 place > sa.tuple_(*after),
-                customer.clock_at.is_(None) if customer_id is None else customer.id == customer_id,
+                self._keeps_time(customer_id),
             )
-            .order_by(customer.key, _ROW.id)
+            .order_by(_ROW.customer_key, _ROW.id)
             .limit(limit)
-            .with_for_update(skip_locked=True, of=SUBSCRIPTIONS)
+            .with_for_update(skip_locked=True)
         )
         return list(self._subscriptions(query))
 
