@@ -93,16 +93,19 @@ def _written(read: Callable[[str], datetime], local: ZoneInfo | None, kind: str)
                 written = read(text)
             except ValueError:
                 raise _unreadable(text, kind) from None
-        if written.tzinfo is not None:
-            return written.astimezone(UTC)
-        if local is None:
+        if written.tzinfo is None and local is None:
             raise Invalid(
                 "time_without_zone",
                 f"{written.isoformat()} names no time zone.",
                 field="time",
                 mend="Add --timezone, such as --timezone UTC.",
             )
-        return _settled(written.replace(tzinfo=local))
+        try:
+            if written.tzinfo is not None:
+                return written.astimezone(UTC)
+            return _settled(written.replace(tzinfo=local))
+        except OverflowError:  # in UTC it is before the year 1 or after the year 9999
+            raise _unreadable(written.isoformat(), "a time between the years 1 and 9999") from None
 
     return to_instant
 

@@ -135,9 +135,11 @@ def read_events(body: bytes, form: Form) -> Reading:
 
 
 def _decoded(body: bytes, form: Form) -> Any:
-    if form is not Form.NDJSON:
-        return (_cloud_list if form.is_cloudevents else _own_list).decode(body)
-    return _own.decode_lines(body)
+    if form.is_cloudevents:
+        if not body.isascii():
+            body.decode()  # of attributes that mean nothing here the decoder does not look at names
+        return _cloud_list.decode(body)
+    return _own.decode_lines(body) if form is Form.NDJSON else _own_list.decode(body)
 
 
 def _check_number(count: int) -> None:

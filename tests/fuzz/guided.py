@@ -1,0 +1,61 @@
+"""Let atheris look for bytes that break a target, guided by which code they reach.
+
+    pip install atheris
+    PYTHONPATH=.:tests python -m fuzz.guided [TARGET …] [--seconds 60]
+
+Each target runs in a process of its own. Ends with 1 if one was broken; the bytes are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from fuzz import targets
+
+
+def run_one(name: str, seconds: int) -> None:
+    """Fuzz one target in this process, which atheris ends."""
+    import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+    atheris.instrument_all()
+    with tempfile.TemporaryDirectory() as corpus:
+        for number, seed in enumerate(targets.SEEDS):
+            (Path(corpus) / f"seed{number}").write_bytes(seed)
+        options = [sys.argv[0], corpus, f"-max_total_time={seconds}", "-max_len=2000"]
+        atheris.Setup(options, targets.TARGETS[name])
+        atheris.Fuzz()
+
+
+def main() -> int:
+    """Fuzz the targets named, or all."""
+    parser = argparse.ArgumentParser(description="Fuzz what reads bytes of strangers.")
+    parser.add_argument("targets", nargs="*", metavar="TARGET")
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    wanted = parser.parse_args()
+    if wanted.here:
+        run_one(wanted.targets[0], wanted.seconds)
+        return 0
+    broken = []
+    for name in wanted.targets or targets.TARGETS:
+        command = [sys.executable, "-m", "fuzz.guided", name, "--here"]
+        done = subprocess.run(
+            [*command, "--seconds", str(wanted.seconds)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        runs = [line for line in done.stderr.splitlines() if "DONE" in line or "Done" in line]
+        print(f"{name}: {'broken' if done.returncode else 'holds'} {runs[-1] if runs else ''}")
+        if done.returncode:
+            broken.append(name)
+            print(done.stderr[-3000:])
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

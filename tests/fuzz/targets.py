@@ -1,0 +1,146 @@
+"""What reads bytes of strangers: each target takes any bytes and asserts what must hold of them.
+
+A target may be refused what it asks, by a coded refusal that names the mend; nothing else may be
+raised. `test_targets.py` runs them on mutations of the seeds here, and `guided.py` lets atheris
+look for bytes that reach further into the code.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tallybook.api.bodies import unpacked
+from tallybook.cli.files.formats import FORMATS, open_file
+from tallybook.cli.files.rows import Broken, ReadOptions, Row
+from tallybook.cli.importing.times import TimeFormat, instants
+from tallybook.domain.events import reading as readings
+from tallybook.domain.events.event import UsageEvent
+from tallybook.domain.events.forms import Form
+from tallybook.domain.events.reading import read_events
+from tallybook.domain.events.sameness import difference
+from tallybook.domain.kernel.decimals import parse_decimal, plain
+from tallybook.domain.kernel.errors import Refusal
+from tallybook.domain.kernel.instants import parse_instant
+from tallybook.domain.metering.expressions.check import checked
+from tallybook.domain.metering.expressions.evaluate import evaluate
+from tallybook.domain.metering.expressions.nodes import Kind
+
+Target = Callable[[bytes], None]
+
+_EVENT = UsageEvent(
+    type="call",
+    customer="acme",
+    id="1",
+    occurred_at=datetime(2026, 3, 1, tzinfo=UTC),
+    properties={"a": "1.5", "b": "text", "c": '{"d":[1,2]}', "e": "", "f": "1e400"},
+)
+
+
+def _events(form: Form) -> Target:
+    def read(body: bytes) -> None:
+        try:
+            quickly = read_events(body, form)
+        except Refusal:
+            return
+        carefully = readings._read_each(body, form)
+        assert list(quickly.events) == list(carefully.events), "both ways accept the same events"
+        assert list(quickly.texts) == list(carefully.texts)
+        assert len(quickly.events) == len(quickly.indexes)
+        for event, text in zip(quickly.events, quickly.texts, strict=True):
+            json.loads(text)
+            kept = event.kept()
+            assert difference(kept, kept) == "", "an event says the same as itself"
+
+    return read
+
+
+def _gzip(packed: bytes) -> None:
+    with suppress(Refusal):
+        assert len(unpacked(packed, 100_000)) <= 100_000
+
+
+def _expression(kind: Kind) -> Target:
+    def read(text: bytes) -> None:
+        with suppress(Refusal):
+            evaluate(checked(text.decode("utf-8", "replace"), kind), _EVENT)
+
+    return read
+
+
+def _decimal(text: bytes) -> None:
+    with suppress(Refusal):
+        number = parse_decimal(text.decode("utf-8", "replace"))
+        assert parse_decimal(plain(number)) == number, "what is written is read as the same"
+
+
+def _instant(text: bytes) -> None:
+    with suppress(Refusal):
+        assert parse_instant(text.decode("utf-8", "replace")).tzinfo is UTC
+
+
+def _time(pattern: str) -> Target:
+    to_instant = instants(TimeFormat(pattern, "Europe/Stockholm"))
+
+    def read(text: bytes) -> None:
+        with suppress(Refusal):
+            assert to_instant(text.decode("utf-8", "replace")).tzinfo is UTC
+
+    return read
+
+
+def _file(name: str) -> Target:
+    def read(content: bytes) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / f"usage.{name}"
+            path.write_bytes(content)
+            options = ReadOptions(client_key=lambda: b"k" * 32)
+            with suppress(Refusal), open_file(path, name, options) as opened:
+                for row in opened.rows():
+                    assert isinstance(row, Row | Broken)
+
+    return read
+
+
+TARGETS: Mapping[str, Target] = {
+    **{f"events as {form.name.lower()}": _events(form) for form in Form},
+    "gzip": _gzip,
+    **{f"expression of {kind.name.lower()}": _expression(kind) for kind in Kind},
+    "decimal": _decimal,
+    "instant": _instant,
+    **{f"time {each or 'as it is'}": _time(each) for each in ("", "seconds", "nanos", "%d/%m/%Y")},
+    **{f"file {name}": _file(name) for name in FORMATS},
+}
+
+SEEDS: tuple[bytes, ...] = (
+    b'{"type":"call","customer":"acme","id":"1","time":"2026-03-01T12:00:00Z",'
+    b'"properties":{"n":1.50,"s":"\\u00e9","o":{"a":[1,null,true]}}}',
+    b'[{"type":"call","customer":"acme","id":"1","time":"2026-03-01T12:00:00.123456789+02:00"}]',
+    b'{"specversion":"1.0","type":"call","source":"/g","id":"1","subject":"acme",'
+    b'"time":"2026-03-01T12:00:00Z","data":{"tokens":3}}',
+    b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00\x00\x00",
+    b"a + 4 * b / (c - 1) >= 10 && event.customer == 'x' || !(s.path[0] in ['a', \"b\"])",
+    b"-12345678901234567890.000000000001e-3",
+    b"2026-02-29T23:59:60.999999999-23:59",
+    b"9999-12-31T23:59:59.999999Z",
+    b"253402300800000000000",
+    b"31/12/9999",
+    b"01/01/0001",
+    b"0001-01-01T00:00:00+14:00",
+    b"9999-12-31T23:59:59-14:00",
+    b'{"specversion":"1.0","type":"call","source":"/g","id":"1","subject":"acme",'
+    b'"time":"2026-03-01T12:00:00Z","da\xff\xff":1}',
+    b'id,customer,time,n\n1,acme,2026-03-01T00:00:00Z,5\n2,"a\n""b",,\n',
+    b'1.2.3.4 - - [10/Oct/2000:13:55:36 -0700] "GET /a?b=c HTTP/1.0" 200 2326 "-" "curl/7"\n',
+    b"100,NEM12,200301011534,MDP1,Retailer1\n"
+    b"200,VABD000163,E1Q1,1,E1,N1,METSER123,kWh,30,20030103\n"
+    b"300,20030103," + b"1.1," * 48 + b"A,,,20030101153445,20030102023012\n900\n",
+    b"100,NEM13,200301011534,MDP1,Retailer1\n900\n",
+    b"PAR1\x15\x04\x15\x00PAR1",
+    b"\x00\xff\xfe\xed\xb0\x80",
+)
+"""Bytes to begin from: something that each target accepts, and edges of what it does."""
