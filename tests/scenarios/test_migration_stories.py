@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 from contracts import day
 from story import Answer, Story, played, printed
-from tallybook.services.migrate_subscribers import run_migration
+from tallybook.domain.subscriptions.migration import MigrationOrder, MoveAt
+from tallybook.services.migrate_subscribers import create_migration, run_migration
 from tallybook.services.ports import Books, Records, Wiring
 
 
@@ -351,3 +353,19 @@ def test_what_was_negotiated_stays_or_goes_along(story: Story) -> None:
     story.call("eve", *[day(2, 7, hour) for hour in range(10)])
     story.pass_time(day(3, 2))
     assert printed(story.invoices("eve")[-1]) == [("base", "1", "12.00"), ("calls", "10", "5.00")]
+
+
+def test_two_who_make_it_at_one_moment_make_one(story: Story) -> None:
+    """And two who run it side by side move each subscriber once."""
+    asked = MigrationOrder(key="to-2", plan="pro", at=MoveAt.NOW)
+
+    def make_and_run(_: int) -> None:
+        create_migration(story.wiring, story.organization_id, asked)
+        run_migration(story.wiring, story.organization_id, "to-2", limit=2)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(make_and_run, range(3)))
+    assert run(story)["moved"] == 4
+    for customer in CUSTOMERS:
+        changes = story.get(f"/v1/subscriptions/{customer}/changes")["results"]
+        assert [change["version"] for change in changes] == [2]

@@ -48,6 +48,7 @@ def create_migration(wiring: Wiring, organization_id: str, order: MigrationOrder
     """
     order = order.checked()
     with wiring.books.begin(organization_id) as records:
+        records.plans.lock(order.plan)  # two who make it at one moment make one
         kept = records.plan_migrations.by_key(order.key, locked=True)
         if kept is not None:
             refuse_another(kept, order)
