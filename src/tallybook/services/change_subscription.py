@@ -162,7 +162,7 @@ def _asked_for(records: Records, order: ChangeOrder, since: PlanVersion) -> Plan
         case OverrideOrder(overrides=overrides):
             return negotiated(records, since, overrides, field=field)
         case ContractOrder(renews_into=plan):
-            return sold(records, plan, None, currency=currency, field="what/renews_into")
+            return sold(records, plan, None, currency=since.currency, field="what/renews_into")
     return None
 
 
