@@ -139,6 +139,8 @@ def test_usage_is_drawn_and_written(tallybook: Any, tmp_path: Path) -> None:
     assert "█▆" in lines, "100 is drawn higher than 57.5"
     assert "by the day" in lines
     assert "█" not in tallybook(*asked, "--group-by", "model").out, "this is no terminal"
+    behind = tallybook(*asked, "--match", "model=large", "--events", "--json").json
+    assert [event["id"] for event in behind] == ["e1", "e2"]
     top = tallybook(*asked, "--group-by", "model", "--top", "1", "--compare").out
     assert "(1 others)" in top
     assert "before" in top

@@ -13,13 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from tallybook.cli.client import Api
+from tallybook.cli.commands import events
 from tallybook.cli.drawing import bar, sparkline
 from tallybook.cli.session import AsJson, notes, session_of
-from tallybook.cli.tables import Column, plain_table, print_json, screen, spell
+from tallybook.cli.tables import Column, plain_table, print_json, screen, show, spell
 from tallybook.cli.workings import grouped
 from tallybook.domain.kernel.errors import Invalid
 
 _FORMS = ("csv", "ndjson", "parquet")
+_OF_EVENTS = ("meter", "customer", "period", "from", "to", "timezone", "match", "as_of")
 EPILOG = """
 [cyan]tallybook usage input-tokens --period 2026-03 --top 10 --compare[/]
 
@@ -50,6 +52,9 @@ Draw = Annotated[
     bool | None,
     typer.Option("--draw/--no-draw", help="Bars and sparklines; drawn in a terminal by default."),
 ]
+Behind = Annotated[
+    bool, typer.Option("--events", help="List the very events that are counted, by time.")
+]
 Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Write all rows to a .csv, .ndjson or .parquet file."),
@@ -75,6 +80,8 @@ def usage(
     compare: Compare = False,
     draw: Draw = None,
     output: Output = None,
+    lists_events: Behind = False,
+    limit: Annotated[int, typer.Option(min=0, help="With --events: so many; 0 is all.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show how much was used. What was acknowledged a moment ago is in it."""
@@ -99,6 +106,11 @@ def usage(
         }
         if output is not None:
             _write(api, query, output)
+            return
+        if lists_events:
+            asked = {name: query[name] for name in _OF_EVENTS}
+            found = api.each("/v1/usage/events", asked, limit=limit)
+            show(found, events.COLUMNS, as_json=as_json)
             return
         answer = _whole(api, query)
     if as_json:
