@@ -141,3 +141,15 @@ def test_fees_in_arrears_wait_for_the_end_of_their_period(story: Story) -> None:
     assert story.post("/v1/subscriptions/acme/changes", body)["invoices"] == []
     story.pass_time(day(2))
     assert bills(story) == [("period", ["19.00", "24.00"])]
+
+
+def test_a_discount_acts_on_what_is_billed_at_once(story: Story) -> None:
+    """Ten per cent off, for good: off the difference on the 20th, and off February."""
+    story.subscribe("acme", "basic", day(1))
+    offer = {"key": "TENTH", "name": "A tenth", "rate_pct": "10", "frequency": "forever"}
+    story.post("/v1/coupons", offer)
+    story.post("/v1/coupon-redemptions", {"code": "TENTH", "customer": "acme"})
+    story.pass_time(day(1, 20))
+    assert at_once(story, {"kind": "plan", "plan": "pro"}) == ["10.80"]
+    story.pass_time(day(2))
+    assert bills(story)[-1] == ("period", ["62.00", "0.00", "-6.20"])

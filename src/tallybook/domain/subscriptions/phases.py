@@ -87,7 +87,7 @@ class PhaseOrder(
             alignment=Alignment.ANNIVERSARY,
             anchor=charged_from(course),
         )
-        return boundary(ruler, self.after or 0)
+        return checked_time(boundary(ruler, self.after or 0), "after")
 
 
 def charged_from(course: Course) -> datetime:
