@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
 
 from program import Program
+
+Client = TestClient[Litestar]
 
 HEAD = "id,account,at,tokens\n"
 
@@ -88,3 +93,30 @@ def test_a_file_with_a_row_that_does_not_belong_is_not_committed(
     march("corrections", "drop", opened["id"])
     assert march("corrections", "backfills", "--json").json == []
     assert used(march) == {"ann": "6", "bob": "9"}
+
+
+def test_a_backfill_that_broke_off_goes_on(march: Program, api: Client, tmp_path: Path) -> None:
+    """Half of it was staged when the line went; the same command counts each event once."""
+    span = {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}
+    opened = api.post("/v1/backfills", json={"type": "call", "customer": "ann"} | span).json()
+    rows = [
+        {"id": f"n{n}", "account": "ann", "at": "2026-03-01T12:00:00Z", "tokens": 10}
+        for n in range(4)
+    ]
+    file = tmp_path / "fixed.ndjson"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    half = [
+        {
+            "type": "call", "customer": "ann", "source": "file", "id": row["id"],
+            "time": row["at"], "properties": {"tokens": row["tokens"]},
+        }
+        for row in rows[:2]
+    ]  # fmt: skip
+    assert api.post(f"/v1/backfills/{opened['id']}/events", json=half).json()["staged"] == 2
+    made = march(
+        "events", "backfill", str(file), "--of", "call", "--only", "ann",
+        "--from", span["from"], "--to", span["to"], "--time", "at", "--id", "id",
+        "--property", "tokens=tokens", "--resume", opened["id"], "--reason", "r", "--yes", "--json",
+    ).json  # fmt: skip
+    assert (made["id"], made["added"]) == (opened["id"], 4)
+    assert used(march) == {"ann": "40", "bob": "9"}
