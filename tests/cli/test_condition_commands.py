@@ -16,6 +16,10 @@ currency = "EUR"
 name = "Basic, a month"
 rule = { model = "flat", amount = "100" }
 
+[plans.basic.commitments.promise]
+name = "Committed spend"
+amounts = [100, 200]
+
 [customers.acme]
 name = "Acme"
 currency = "EUR"
@@ -53,3 +57,10 @@ def test_a_contract_says_otherwise(tallybook: Any, acme: str, tmp_path: Path) ->
     change = ("subscription", "change", "override", acme, str(path), "--at", "period_end", "--json")
     [recorded] = tallybook(*change).json["changes"]
     assert recorded["overrides"] == {"prices": {"fee": {"discount_pct": "12.5"}}}
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_plan_is_shown_with_its_conditions(tallybook: Any) -> None:
+    shown = tallybook("plan", "show", "basic").out
+    assert "Committed spend" in shown
+    assert "amounts 100, 200" in shown

@@ -57,6 +57,7 @@ class Footings:
             EarlierWanted(
                 each.id,
                 _since(each, plans, each.period.starts),
+                keeps_units=any(plan.keeps_units for plan in plans),
                 of_customer=any(plan.counts_customer for plan in plans),
             )
             for each, plans in found
@@ -195,6 +196,7 @@ def recall_footing(
         subscription.id,
         since,
         before=place_of(invoice),
+        keeps_units=any(each.keeps_units for each in plans.values()),
         of_customer=plan.counts_customer,
         drawn_up=(invoice.created_at, invoice.period.ends),
     )

@@ -9,7 +9,16 @@ import typer
 from rich.text import Text
 
 from tallybook.cli.session import AsJson, Limit, session_of
-from tallybook.cli.tables import Column, moment, plain_table, print_json, screen, show, show_one
+from tallybook.cli.tables import (
+    Column,
+    moment,
+    plain_table,
+    print_json,
+    screen,
+    show,
+    show_one,
+    text_at,
+)
 from tallybook.cli.workings import show_lines
 from tallybook.domain.kernel.errors import Invalid
 
@@ -57,6 +66,18 @@ def list_plans(context: typer.Context, limit: Limit = 100, as_json: AsJson = Fal
         show(api.each("/v1/plans", limit=limit), COLUMNS, as_json=as_json)
 
 
+def _rest(condition: Mapping[str, Any]) -> str:
+    said = {name: said for name, said in condition.items() if name not in {"key", "name"}}
+    return ", ".join(f"{name} {text_at(said, name)}" for name in said)
+
+
+_CONDITIONS = (
+    Column("condition", "key", style="bold"),
+    Column("name", "name"),
+    Column("says", _rest),
+)
+
+
 @commands.command("show")
 def show_plan(
     context: typer.Context,
@@ -76,6 +97,10 @@ def show_plan(
         screen().print(table)
         if plan["grants"]:
             show(plan["grants"], _GRANTS, as_json=False)
+        kinds = ("shared_allowances", "commitments", "spend_limits")
+        conditions = [each for kind in kinds for each in plan[kind]]
+        if conditions:
+            show(conditions, _CONDITIONS, as_json=False)
 
 
 @commands.command("versions")

@@ -198,6 +198,11 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return bool(self.shared_allowances or self.commitments or self.spend_limits)
 
     @property
+    def keeps_units(self) -> bool:
+        """Whether units that prices share are kept for later periods."""
+        return any(allowance.keeps_periods for allowance in self.shared_allowances)
+
+    @property
     def counts_customer(self) -> bool:
         """Whether a condition counts all that a customer has."""
         return any(is_of_customer(limit) for limit in self.spend_limits)

@@ -53,13 +53,14 @@ class EarlierWanted(msgspec.Struct, frozen=True):
     """Whose earlier lines, of service from when on; only of bills before `before`, if it is given.
 
     `before` is a bill's place: the start of its period, and its place among bills of that start.
-    `of_customer` asks for those of the customer's other subscriptions too; `drawn_up` is when the
-    bill was, and the end of its period.
+    `keeps_units` asks for the last line of each allowance, however old; `of_customer` for those of
+    the customer's other subscriptions too; `drawn_up` is when the bill was, and its period's end.
     """
 
     subscription_id: str
     since: datetime
     before: tuple[datetime, int] | None = None
+    keeps_units: bool = False
     of_customer: bool = False
     drawn_up: tuple[datetime, datetime] | None = None
 

@@ -115,8 +115,12 @@ class SqlEarlierLines:
             _LINE.service_starts >= asked.c.since,
         )
         yield from self._connection.execute(counted.add_columns(sa.null().label("working")))
+        keeping = [_row(each) for each in wanted if each.keeps_units]
+        if not keeping:
+            return
         last = (
-            bills.where(is_allowance)
+            self._bills(unnested(_COLUMNS, keeping))
+            .where(is_allowance)
             .add_columns(_LINE.working)
             .ext(distinct_on(_ROW.subscription_id, _LINE.price_key))
             .order_by(_ROW.subscription_id, _LINE.price_key, _LINE.service_starts.desc())
