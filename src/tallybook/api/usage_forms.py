@@ -6,6 +6,8 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -78,23 +80,20 @@ def _ndjson(usage: UsageStreamed, as_answered: AsAnswered) -> Iterator[bytes]:
 
 
 def _csv(usage: UsageStreamed, _: AsAnswered) -> Iterator[bytes]:
-    yield _lines([[name for name, _ in _columns(usage)]])
+    columns = _columns(usage)
+    spelled = [_SPELLED.get(kind, _as_it_is) for _, kind in columns]
+    yield _lines([[name for name, _ in columns]])
     for page in usage.pages:
-        yield _lines(_cells(usage, row) for row in page)
+        yield _lines(
+            [spell(cell) for spell, cell in zip(spelled, _values(usage, row), strict=True)]
+            for row in page
+        )
 
 
 def _lines(rows: Iterable[Sequence[Any]]) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()
-
-
-def _cells(usage: UsageStreamed, reported: Reported) -> list[Any]:
-    cells = _values(usage, reported)
-    for place in (1, 2):
-        cells[place] = cells[place].isoformat().replace("+00:00", "Z")
-    return [plain(cell) if name in _NUMBERS and cell is not None else cell
-            for (name, _), cell in zip(_columns(usage), cells, strict=True)]  # fmt: skip
 
 
 def _parquet(usage: UsageStreamed, _: AsAnswered) -> Iterator[bytes]:
@@ -139,9 +138,22 @@ class _Sink(io.RawIOBase):
         return b"".join(parts)
 
 
-_NUMBERS = ("quantity", "quantity_before")
+def _number(cell: Decimal | None) -> str:
+    return "" if cell is None else plain(cell)
+
+
+def _instant(cell: datetime) -> str:
+    return cell.isoformat().replace("+00:00", "Z")
+
+
+def _as_it_is(cell: Any) -> Any:
+    return cell
+
+
 _DECIMAL = pa.decimal128(38, SCALE)
 _INSTANT = pa.timestamp("us", tz="UTC")
+_SPELLED: dict[Any, Callable[[Any], Any]] = {_DECIMAL: _number, _INSTANT: _instant}
+"""How a cell of a kind of column is written as text."""
 
 
 def _columns(usage: UsageStreamed) -> list[tuple[str, Any]]:
