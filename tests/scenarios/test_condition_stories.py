@@ -252,3 +252,43 @@ def test_no_customer_pays_more_or_less_in_all(story: Story) -> None:
         ("02", "texts"): [("texts", "90.00")],
     }, "texts count as calls too; whatever the order of keys, the others' bills come first"
     verified(story)
+
+
+def test_changes_in_mid_time_keep_the_promise_and_the_coupon(story: Story) -> None:
+    """Upgraded in mid-month, billed at once, paused and ended: every bill is what it should be."""
+    promise = {"key": "promise", "name": "Committed", "amounts": ["1200"], "per": "year"}
+    plan(story, SEAT, CALLS, commitments=[promise])
+    big = {**SEAT, "name": "Seat", "rule": {"model": "flat", "amount": "60"}}
+    calls = {**CALLS, "name": "Calls"}
+    body = {"key": "big", "name": "Big", "currency": "EUR", "commitments": [promise]}
+    story.post("/v1/plans", {**body, "prices": [big, calls]})
+    story.post(
+        "/v1/coupons", {"key": "TENTH", "name": "A tenth", "rate_pct": "10", "frequency": "forever"}
+    )
+    story.post("/v1/coupon-redemptions", {"code": "TENTH", "customer": "acme"})
+    story.subscribe("acme", "pro", day(1))
+    story.pass_time(day(1, 16))
+    upgrade = {"what": {"kind": "plan", "plan": "big"}, "bills_at_once": True}
+    at_once = story.post("/v1/subscriptions/acme/changes", upgrade)
+    assert at_once["changes"][0]["plan"] == "big"
+    story.call("acme", day(1, 20))
+    story.pass_time(day(3, 10))
+    story.post("/v1/subscriptions/acme/changes", {"what": {"kind": "pause"}})
+    story.pass_time(day(5, 10))
+    story.post("/v1/subscriptions/acme/changes", {"what": {"kind": "resume"}})
+    story.pass_time(day(7, 1))
+    story.post("/v1/subscriptions/acme/cancellation", {"at": "now"})
+    story.pass_time(day(7, 2))
+    bills = story.invoices("acme")
+    verified(story)
+    for bill in bills:
+        kinds = [line["kind"] for line in bill["lines"]]
+        assert kinds == sorted(kinds, key=["price", "true_up", "coupon"].index)
+        before = sum(line["amount_minor"] for line in bill["lines"] if line["kind"] != "coupon")
+        taken = -sum(line["amount_minor"] for line in bill["lines"] if line["kind"] == "coupon")
+        assert abs(taken - max(before, 0) / 10) <= 1, "a tenth of what each bill is, after refunds"
+    charged = sum(
+        line["amount_minor"] for bill in bills for line in bill["lines"] if line["kind"] != "coupon"
+    )
+    days = 31 + 28 + 9 + 22 + 30  # January, February, to 10 March, from 10 May, June
+    assert charged == round(120_000 * days / 365), "in all the promise, for the days that it ran"
