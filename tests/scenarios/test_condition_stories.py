@@ -292,3 +292,23 @@ def test_changes_in_mid_time_keep_the_promise_and_the_coupon(story: Story) -> No
     )
     days = 31 + 28 + 9 + 22 + 30  # January, February, to 10 March, from 10 May, June
     assert charged == round(120_000 * days / 365), "in all the promise, for the days that it ran"
+
+
+def test_a_customers_limit_waits_for_a_subscription_that_another_run_holds(story: Story) -> None:
+    limit = {"key": "in_all", "name": "In all", "minimum": "100", "whose": "customer"}
+    plan(story, CALLS, spend_limits=[limit])
+    story.plan("other", {**SEAT, "timing": "in_arrears"})
+    story.subscribe("acme", "pro", day(1))
+    body = {"key": "other", "customer": "acme", "plan": "other", "alignment": "calendar"}
+    story.post("/v1/subscriptions", {**body, "starts_at": day(1).isoformat()})
+    story.pass_time(day(1, 2))
+    story.wiring.directory.set_clock(story.organization_id, day(2, 2))
+    with story.wiring.books.begin(story.organization_id) as records:
+        assert records.subscriptions.by_key("other", locked=True) is not None
+        [stuck] = story.bill()["stuck"]
+    assert (stuck["subscription_key"], stuck["code"]) == ("acme", "waits_for_others")
+    assert story.invoices("acme") == []
+    assert story.bill()["stuck"] == []
+    told = sorted(lines(invoice) for invoice in story.invoices("acme"))
+    assert told == [[("calls", "0.00"), ("in_all", "70.00")], [("seat", "30.00")]]
+    verified(story)
