@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 from bench.load import MARK, ROOT, Load, event_lines, load
 from bench.report import Figure, report
 from bench.served import served
@@ -139,13 +140,55 @@ def main() -> None:
                 server.url, key, connections=SINGLE_CONNECTIONS, events=1, seconds=wanted.seconds
             )
             alone = load(server.url, key, connections=1, events=1, seconds=2)
+            late = load(
+                server.url, key, connections=CONNECTIONS, events=BATCH,
+                seconds=wanted.seconds / 2, late=0.05,
+            )  # fmt: skip
+            put_schema(server.url, key)
+            checked = load(
+                server.url, key, connections=CONNECTIONS, events=BATCH, seconds=wanted.seconds / 2
+            )
             ready = server.seconds_to_ready
         bare = {block: in_own_process(home, block, wanted.seconds / 2) for block in (BATCH, 20_000)}
         with empty_handler() as url:
             empty = load(
                 url, "", connections=SINGLE_CONNECTIONS, events=1, seconds=wanted.seconds / 2
             )
-    report(figures(batches, single, alone, bare=bare, empty=empty, ready=ready, peak=peak))
+    found = figures(batches, single, alone, bare=bare, empty=empty, ready=ready, peak=peak)
+    report(found + others(batches, late, checked))
+
+
+def others(batches: Load, late: Load, checked: Load) -> list[Figure]:
+    """The same load with something more to it, beside the load without."""
+    plain = batches.events_per_second
+    return [
+        Figure(
+            "batches with 5 % of events late", late.events_per_second, "events/s",
+            plain, "without", at_least=plain / 1.5,
+        ),
+        Figure(
+            "batches checked against a schema", checked.events_per_second, "events/s",
+            plain, "without",
+        ),
+    ]  # fmt: skip
+
+
+def put_schema(url: str, key: str) -> None:
+    """Hold the events of the load to a schema, strictly; they keep it."""
+    text, number = {"type": "string"}, {"type": "number", "minimum": 0}
+    properties = {
+        "model": {"enum": ["small", "medium", "large"]},
+        "input_tokens": number,
+        "output_tokens": number,
+        "seconds": number,
+        "region": text,
+    }
+    schema = {"type": "object", "required": list(properties), "properties": properties}
+    httpx.put(
+        f"{url}/v1/event-types/completion",
+        json={"status": "active", "strictness": "quarantine", "schema": schema},
+        headers={"Authorization": f"Bearer {key}"},
+    ).raise_for_status()
 
 
 def figures(

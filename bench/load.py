@@ -48,13 +48,18 @@ class Load:
         return self.requests / self.seconds
 
 
-def event_lines(count: int, seed: int) -> bytes:
-    """`count` events of an AI company in NDJSON, skewed as real ones are, `MARK` in each id."""
+def event_lines(count: int, seed: int, late: float = 0) -> bytes:
+    """`count` events of an AI company in NDJSON, skewed as real ones are, `MARK` in each id.
+
+    A share of them, `late`, happened in some other month of the two years before.
+    """
     chance = random.Random(seed)
     month = datetime(2026, 3, 1, tzinfo=UTC)
     lines = []
     for number in range(count):
         at = month + timedelta(microseconds=chance.randrange(30 * 86400 * 10**6))
+        if late and chance.random() < late:
+            at -= timedelta(days=chance.randrange(31, 730))
         event = {
             "type": "completion",
             "customer": f"cust_{int(chance.paretovariate(1.1)) % 100_000}",
@@ -113,11 +118,14 @@ class Sender(asyncio.Protocol):
 class Run:
     """The load of all connections together."""
 
-    def __init__(self, url: str, key: str, connections: int, events: int, seconds: float) -> None:
+    def __init__(
+        self, url: str, key: str, *, connections: int, events: int, seconds: float, late: float
+    ) -> None:
         parts = urlsplit(url)
         self.host, self.port = parts.hostname or "", parts.port or 80
         self.connections, self.seconds = connections, seconds
-        self.bodies = [event_lines(events, seed) for seed in range(max(4, min(64, 8000 // events)))]
+        seeds = range(max(4, min(64, 8000 // events)))
+        self.bodies = [event_lines(events, seed, late) for seed in seeds]
         head = (
             f"POST /v1/events HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n"
             f"Authorization: Bearer {key}\r\nContent-Type: application/x-ndjson\r\nContent-Length: "
@@ -167,11 +175,13 @@ class Run:
         )
 
 
-def load(url: str, key: str, *, connections: int, events: int, seconds: float) -> Load:
+def load(
+    url: str, key: str, *, connections: int, events: int, seconds: float, late: float = 0
+) -> Load:
     """Put load on a server, from a process of its own."""
     command = [
         sys.executable, "-m", "bench.load", url, key, "--connections", str(connections),
-        "--events", str(events), "--seconds", str(seconds),
+        "--events", str(events), "--seconds", str(seconds), "--late", str(late),
     ]  # fmt: skip
     told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return Load(**json.loads(told))
@@ -184,6 +194,14 @@ if __name__ == "__main__":
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--events", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--late", type=float, default=0)
     wanted = parser.parse_args()
-    run = Run(wanted.url, wanted.key, wanted.connections, wanted.events, wanted.seconds)
+    run = Run(
+        wanted.url,
+        wanted.key,
+        connections=wanted.connections,
+        events=wanted.events,
+        seconds=wanted.seconds,
+        late=wanted.late,
+    )
     print(json.dumps(asdict(uvloop.run(run.run()))))
