@@ -128,6 +128,33 @@ def test_seats_billed_at_once_another_calendar_and_a_contract(
     assert bound["subscription"]["contract"]["interval_count"] == 6
 
 
+def test_what_is_agreed_is_applied_once(tallybook: Any, tmp_path: Path) -> None:
+    """A catalog with a contract, a trial and phases; the second time nothing is to be done."""
+    path = tmp_path / "agreed.toml"
+    path.write_text(
+        CATALOG
+        + """
+[customers.acme]
+name = "Acme"
+currency = "EUR"
+has_payment_method = true
+
+[subscriptions.acme]
+customer = "acme"
+plan = "basic"
+starts_at = 2026-01-01T00:00:00Z
+quantities = { seats = 3 }
+trial = { days = 14, requires_payment_method = true }
+contract = { interval = "year", notice_days = 30 }
+phases = [{ after = 3, quantities = { seats = 5 } }, { after = 6, plan = "pro" }]
+"""
+    )
+    tallybook("apply", str(path), "--yes")
+    phases = tallybook("subscription", "phases", "acme", "--json").json
+    assert [phase["plan"] for phase in phases] == ["basic", "basic", "basic", "pro"]
+    assert "the same" in tallybook("apply", str(path), "--yes").out
+
+
 def test_a_collective_invoice_is_listed_shown_and_finalized(tallybook: Any, catalog: Path) -> None:
     tallybook("apply", str(catalog), "--yes")
     tallybook("customer", "create", "group", "--name", "Group", "--currency", "EUR")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +17,7 @@ from tallybook.domain.catalog.difference import Change, Difference, compare_vers
 from tallybook.domain.catalog.feature import FeatureKind, check_granted
 from tallybook.domain.catalog.overrides import Overrides
 from tallybook.domain.catalog.plan import PlanVersion
+from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.errors import Invalid, Refusal
 from tallybook.domain.metering.meter import Meter
 
@@ -151,6 +153,17 @@ def _compare_customers(api: Api, catalog: Catalog) -> Iterator[Move]:
         yield _move("customer", key, body, api.find(f"/v1/customers/{key}"))
 
 
+_AGREED_ONCE = frozenset({"trial", "contract", "phases"})
+"""What is agreed at a start and lives on as changes: not compared with what it has become."""
+
+
+def _as_it_began(api: Api, key: str) -> dict[str, Any]:
+    """What phases have made different since: as it was before them."""
+    first = api.get(f"/v1/subscriptions/{key}/phases")["results"][:1]
+    named = ("plan", "version", "quantities")
+    return {name: phase[name] for phase in first for name in named}
+
+
 def _compare_subscriptions(api: Api, catalog: Catalog) -> Iterator[Move]:
     for key, dated in catalog.subscriptions.items():
         customer = catalog.customers.get(dated["customer"])
@@ -163,6 +176,10 @@ def _compare_subscriptions(api: Api, catalog: Catalog) -> Iterator[Move]:
         kept = api.find(f"/v1/subscriptions/{key}")
         zone = (kept or customer).get("timezone", "UTC")
         body = _with_same_overrides(with_instants(dated, zone), kept)
+        if kept is not None:
+            if dated.get("phases"):
+                kept = kept | _as_it_began(api, key)
+            body = {name: value for name, value in body.items() if name not in _AGREED_ONCE}
         yield _move("subscription", key, body, kept, "Cancel it, or give this one another key.")
 
 
@@ -202,6 +219,8 @@ def _move(
 def _is_same(kept: Any, wanted: Any) -> bool:
     if isinstance(wanted, datetime) and isinstance(kept, str):
         return datetime.fromisoformat(kept) == wanted
+    if isinstance(kept, str) and type(wanted) in {int, Decimal}:
+        return plain(Decimal(wanted)) == kept
     if isinstance(wanted, dict) and isinstance(kept, dict):
         return all(_is_same(kept.get(name), value) for name, value in wanted.items())
     return bool(msgspec.to_builtins(wanted) == kept)
