@@ -38,7 +38,8 @@ A request that is refused answers a problem (RFC 9457) that names the field and 
 _ROOMS = (
     *("Events", "Corrections", "Meters", "Usage"),
     *("Plans", "Price previews", "Customers", "Subscriptions"),
-    *("Billing runs", "Test clock", "Invoices", "API keys", "Organizations", "Server"),
+    *("Billing runs", "Test clock", "Invoices", "Restatements"),
+    *("API keys", "Organizations", "Server"),
 )
 """The order in which people read of the rooms: as usage flows to the bill."""
 
