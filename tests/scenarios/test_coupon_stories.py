@@ -30,6 +30,7 @@ def story(wiring: Wiring) -> Iterator[Story]:
     with played(wiring, day(1)) as begun:
         begun.meter("calls")
         begun.plan("pro", FEE, CALLS)
+        begun.plan("other", FEE)
         yield begun
 
 
@@ -182,3 +183,37 @@ def test_two_runs_side_by_side_use_a_coupon_once(story: Story) -> None:
     assert taken == [["-50.00"]]
     assert len(story.invoices("acme")) == 7
     assert run(0) == 0, "again: nothing is left to close, nothing is used twice"
+
+
+@pytest.mark.parametrize(
+    ("said", "field", "why"),
+    [
+        ({}, "amount", "it takes nothing off"),
+        ({"rate_pct": "10", "amount": "1"}, "amount", "two things at once"),
+        ({"rate_pct": "101"}, "rate_pct", "it would pay the customer"),
+        ({"amount": "10"}, "currency", "an amount of what"),
+        ({"amount": "-1", "currency": "EUR"}, "amount", "below zero"),
+        ({"amount": "1", "currency": "Euro"}, "currency", "no currency"),
+        ({"rate_pct": "10", "frequency": "recurring"}, "periods", "for how many"),
+        ({"rate_pct": "10", "periods": 3}, "periods", "once is once"),
+        ({"rate_pct": "10", "max_redemptions": 0}, "max_redemptions", "nobody could redeem it"),
+        ({"rate_pct": "10", "only_plans": ["pro", "none"]}, "only_plans/1", "no such plan"),
+        (
+            {"rate_pct": "10", "only_plans": ["other"], "only_prices": ["calls"]},
+            "only_prices/0",
+            "the plan has no such price",
+        ),
+        (
+            {
+                "rate_pct": "10",
+                "redeem_from": "2026-02-01T00:00:00Z",
+                "redeem_until": "2026-01-01T00:00:00Z",
+            },
+            "redeem_until",
+            "over before it begins",
+        ),
+    ],
+)
+def test_a_coupon_that_makes_no_sense(story: Story, said: Answer, field: str, why: str) -> None:
+    refused = story.refused("/v1/coupons", {"key": "ODD", "name": "Odd", **said})
+    assert refused["field"] == field, why

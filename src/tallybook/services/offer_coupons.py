@@ -23,6 +23,7 @@ def make_coupon(wiring: Wiring, organization_id: str, offer: CouponOffer) -> Cou
     with wiring.books.begin(organization_id) as records:
         kept = records.coupons.by_key(offer.key)
         if kept is None:
+            _check_plans(records, offer)
             coupon = KeptCoupon(
                 id=derived_id("cpn", organization_id, offer.key),
                 offer=offer,
@@ -62,6 +63,29 @@ def retire_coupon(wiring: Wiring, organization_id: str, code: str) -> CountedCou
         if coupon.retired_at is None:
             records.coupons.retire(coupon.id, wiring.now_of(organization_id))
         return _counted(records, coupon_of(records, code))
+
+
+def _check_plans(records: Records, offer: CouponOffer) -> None:
+    """Refuse a coupon for plans or prices that there are not: it would never act."""
+    prices: set[str] = set()
+    for place, key in enumerate(offer.only_plans):
+        version = records.plans.latest(key)
+        if version is None:
+            raise Missing(
+                "unknown_plan",
+                f"There is no plan {key[:60]!r}.",
+                field=f"only_plans/{place}",
+                mend="Publish it first, or correct its key.",
+            )
+        prices.update(price.key for price in version.prices)
+    for place, key in enumerate(offer.only_prices):
+        if offer.only_plans and key not in prices:
+            raise Missing(
+                "unknown_price",
+                f"None of these plans has a price {key[:60]!r}.",
+                field=f"only_prices/{place}",
+                mend=f"Name one of {', '.join(sorted(prices))}.",
+            )
 
 
 def coupon_of(records: Records, code: str, *, locked: bool = False) -> KeptCoupon:

@@ -116,6 +116,13 @@ class CouponOffer(
     def checked(self) -> CouponOffer:
         """The same with its times in UTC; refused where nobody could redeem it."""
         check_named(self.key, self.name, "coupon")
+        if self.frequency is Frequency.RECURRING and self.periods is None:
+            raise Invalid(
+                "no_periods",
+                "A recurring coupon lasts for a number of invoices.",
+                field="periods",
+                mend="Send 1 or more, or the frequency forever.",
+            )
         self.coupon().check()
         if (self.amount is None) != (not self.currency):
             raise Invalid(
