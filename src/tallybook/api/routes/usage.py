@@ -193,11 +193,7 @@ def read_usage(
         as_of=as_of,
         fills=fill,
         compares=compare,
-        shape=Shape(
-            is_total=total,
-            top=top,
-            ranked=rank or (Ranked.DIMENSIONS if names else Ranked.CUSTOMERS),
-        ),
+        shape=_shape(total=total, top=top, rank=rank, is_split=bool(names)),
     )
     wanted = wanted_form(form, request.headers.get("accept", ""))
     if wanted is not Form.JSON:
@@ -243,6 +239,11 @@ def read_usage_events(
         results=found.events,
         next=found.next or None,
     )
+
+
+def _shape(*, total: bool, top: int | None, rank: Ranked | None, is_split: bool) -> Shape:
+    ranked = rank or (Ranked.DIMENSIONS if is_split else Ranked.CUSTOMERS)
+    return Shape(is_total=total, top=top, ranked=ranked)
 
 
 def _answer(found: UsageAnswered) -> UsageAnswer:
