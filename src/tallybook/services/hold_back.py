@@ -40,7 +40,10 @@ class Holding:
         self, records: Records, contracts: Contracts, chunk: Sequence[Subscription]
     ) -> None:
         self.stuck: list[Stuck] = []
-        self._bearing = {each.id for each in chunk if _bears(each, contracts)}
+        counting = {name for name, plan in contracts.plans.items() if plan.counts_customer}
+        self._bearing = {
+            each.id for each in chunk if counting and _bears(each, contracts, counting)
+        }
         self._customers = {each.customer_id for each in chunk if each.id in self._bearing}
         self._due_outside: dict[str, datetime] = {}
         if self._bearing:
@@ -92,14 +95,10 @@ class Holding:
             self._due_outside[each.customer_id] = due if before is None else min(before, due)
 
 
-def _bears(subscription: Subscription, contracts: Contracts) -> bool:
-    """Whether a condition of any of its versions counts all of its customer's subscriptions."""
+def _bears(subscription: Subscription, contracts: Contracts, counting: set[str]) -> bool:
+    """Whether any of its versions is one that counts all of its customer's subscriptions."""
     changes = contracts.changes.get(subscription.id, ())
-    return any(
-        contracts.plans[name].counts_customer
-        for name in plan_versions_of(subscription, changes)
-        if name in contracts.plans
-    )
+    return not counting.isdisjoint(plan_versions_of(subscription, changes))
 
 
 def _due(subscription: Subscription) -> datetime:
