@@ -45,7 +45,7 @@ class Reading:
     @cached_property
     def reader(self) -> Reader:
         """The customer's own locale and zone, as they were when the invoice was drawn up."""
-        return Reader(self.invoice.billed_to.locale, self.invoice.billed_to.timezone)
+        return Reader(self.invoice.billed_to.locale, self.invoice.used_by.timezone)
 
     def page(self, verification: Verification | None = None) -> Response[str]:
         """The whole page, with the result of counting again if that was done."""

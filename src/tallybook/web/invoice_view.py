@@ -53,6 +53,7 @@ class HeaderView:
     status_label: str
     customer: str
     customer_key: str
+    subscriber: str
     period: str
     issued: str
     issued_short: str
@@ -91,6 +92,7 @@ def header_view(invoice: InvoiceHeader, reader: Reader) -> HeaderView:
         status_label=reader.labels[f"status_{invoice.status.value}"],
         customer=invoice.billed_to.name,
         customer_key=invoice.billed_to.key,
+        subscriber="" if invoice.subscriber is None else invoice.subscriber.name,
         period=reader.period(invoice.period),
         issued=reader.day(invoice.finalized_at or invoice.created_at),
         issued_short=reader.day(invoice.finalized_at or invoice.created_at, "medium"),
