@@ -210,7 +210,7 @@ def test_extended(trial: dict[str, Any], expected: list[Any], why: str) -> None:
     later = decide_change(course, order, at=day(1, 30), now=day(1, 9), plans=PLANS)
     assert story(later) == expected, why
     assert trial_end(later) == day(1, 30), why
-    with pytest.raises(Refusal, match="no trial|does not run"):
+    with pytest.raises(Refusal, match=r"no trial|does not run"):
         decide_change(course, order, at=day(1, 30), now=day(1, 16), plans=PLANS)
 
 

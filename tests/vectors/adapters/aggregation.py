@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any
 
+from tallybook.domain.events.forms import Form
+from tallybook.domain.events.reading import read_events
 from tallybook.domain.kernel.instants import Span, parse_instant, zone
 from tallybook.domain.metering.aggregations.aggregation import TimeUnit
 from tallybook.domain.metering.aggregations.time_weighted import TimeWeighted
@@ -36,7 +37,6 @@ from tallybook.domain.metering.meter import (
     UsageQuery,
 )
 from tallybook.domain.metering.windows import checked_window, cut
-from tallybook.services.ingest_events import ingest_events
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.event_log import ColumnarEventLog
 from tallybook.stores.columnar.schema import TABLES
@@ -46,6 +46,7 @@ from vectors.run import NotSupported
 Given = Mapping[str, Any]
 
 ORGANIZATION = "org_vectors"
+RECEIVED = datetime(2030, 1, 1, tzinfo=UTC)
 CUSTOMER = "customer"
 TICK = timedelta(microseconds=1)
 ROUNDING = {"half_up": "half_up", "ceil": "ceiling", "floor": "floor"}
@@ -75,16 +76,18 @@ class Store:
                 client.command(table)
         self.usage = ColumnarUsage(columnar)
         log = ColumnarEventLog(columnar)
-        self.wiring: Any = SimpleNamespace(
-            event_log=log, now=lambda: datetime(2030, 1, 1, tzinfo=UTC)
-        )
+        self.log = log
         atexit.register(columnar.close)
         atexit.register(log.close)
 
     def send(self, events: list[dict[str, Any]]) -> int:
-        """Ingest events; an as-of that includes them."""
-        body = "\n".join(json.dumps(event) for event in events).encode()
-        return ingest_events(self.wiring, ORGANIZATION, body).position
+        """Take events into the log; an as-of that includes them."""
+        reading = read_events("\n".join(map(json.dumps, events)).encode(), Form.NDJSON)
+        assert not reading.rejected, reading.rejected
+        taken = self.log.append(
+            ORGANIZATION, reading.events, reading.texts, received_at=RECEIVED
+        ).result()
+        return taken.position
 
 
 @lru_cache
