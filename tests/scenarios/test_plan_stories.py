@@ -190,3 +190,26 @@ def test_phases_bring_plans_with_add_ons_that_nobody_took(story: Story) -> None:
     story.post("/v1/subscriptions/acme/changes", one_more)
     story.pass_time(day(5))
     assert bills(story, "acme")[4] == {"base": ["31.00"], "backup": ["6.20", "6.20"]}
+
+
+def test_a_fee_of_one_plan_that_is_an_add_on_of_another(story: Story) -> None:
+    """Kept by who paid for it; owed by who goes to a plan that it is of, but for none agreed."""
+    backup = {key: value for key, value in BACKUP.items() if key != "in_currency"}
+    fee = {key: value for key, value in BASE.items() if key != "in_currency"}
+    story.plan("by-choice", fee, backup)
+    story.plan("of-plan", fee, backup | {"is_optional": False})
+    to_of_plan = {"after": 1, "plan": "of-plan"}
+    begun = {
+        "kept": ("of-plan", {"after": 1, "plan": "by-choice"}),
+        "owed": ("by-choice", to_of_plan),
+        "none": ("by-choice", {**to_of_plan, "quantities": {"backup": 0}}),
+    }
+    for key, (plan, phase) in begun.items():
+        story.customer(key)
+        body = {"key": key, "customer": key, "plan": plan, "alignment": "calendar"}
+        story.post("/v1/subscriptions", {**body, "phases": [phase]})
+    story.pass_time(day(2, 2))
+    with_it, without = {"base": ["31.00"], "backup": ["6.20"]}, {"base": ["31.00"]}
+    assert bills(story, "kept") == [with_it, with_it]
+    assert bills(story, "owed") == [without, with_it]
+    assert bills(story, "none") == [without, without]

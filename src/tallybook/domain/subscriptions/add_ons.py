@@ -14,7 +14,7 @@ from tallybook.domain.catalog.price import Price
 from tallybook.domain.subscriptions.changes import AddQuantity, SetQuantity
 from tallybook.domain.subscriptions.timeline import Terms
 
-_NONE = Decimal(0)
+_NONE, _ONCE = Decimal(0), Decimal(1)
 
 
 def quantity_owed(terms: Terms, price: Price) -> Decimal:
@@ -30,14 +30,21 @@ def with_add_ons(quantities: Mapping[str, Decimal], version: PlanVersion) -> dic
 
 
 def new_add_ons(terms: Terms, since: PlanVersion, to: PlanVersion) -> Iterator[SetQuantity]:
-    """None of each add-on that a subscription meets when it goes from one version to another.
+    """What is said of add-ons when a subscription goes from one version to another.
 
-    What it has a quantity of, or was charged for before, it keeps.
+    There is none of those that it meets. What it has a quantity of, or was charged for before, it
+    keeps. An add-on that nobody took, and that is no add-on any more, is owed once, as any fee.
     """
-    fees = {price.key for price in since.prices if price.meter is None and not price.is_optional}
+    fees = {price.key: price.is_optional for price in since.prices if price.meter is None}
     for price in to.prices:
-        if price.is_optional and price.key not in terms.quantities and price.key not in fees:
-            yield SetQuantity(price.key, _NONE)
+        if price.meter is not None:
+            continue
+        quantity = terms.quantities.get(price.key)
+        if price.is_optional and quantity is None:
+            was_owed = fees.get(price.key) is False
+            yield SetQuantity(price.key, terms.quantity_of(price.key) if was_owed else _NONE)
+        elif not price.is_optional and quantity == 0 and fees.get(price.key):
+            yield SetQuantity(price.key, _ONCE)
 
 
 def taken(

@@ -196,11 +196,25 @@ def _dated(
             contract = contract_of(what, terms, at)
             into = None
             if to is not None:
-                ends = first_term_ends(contract)
-                into = _to_plan(course, terms, ends, plans[terms.plan_version_id], to)
+                ends, since = first_term_ends(contract), plans[terms.plan_version_id]
+                into = _to_plan(course, terms, ends, since, to)
+                _check_add_ons(terms, since, to)
             yield from bound(course, contract, at, into)
         case EndContract():
             yield at, what
+
+
+def _check_add_ons(terms: Terms, since: PlanVersion, to: PlanVersion) -> None:
+    """Refuse to renew into a plan where a fee would be owed no longer that should be: a renewal
+    says nothing of quantities."""
+    for said in new_add_ons(terms, since, to):
+        if said.quantity:
+            raise Conflicting(
+                "add_on_differs",
+                f"The fee {said.price_key!r} is of one plan, and of the other an add-on.",
+                field="what/renews_into",
+                mend="Say the plan from the end of the term on as a phase, or by a change.",
+            )
 
 
 def _is_extended(course: Course, order: ChangeOrder, at: datetime, now: datetime) -> bool:

@@ -178,7 +178,9 @@ def _orders(
     if phase.to is not None and not is_there:
         yield phase.to
     for key, quantity in sorted(phase.quantities.items()):
-        if terms is None or terms.quantity_of(key) != quantity:
+        # None of an add-on is said again: on the plan gone to it may be a fee that is owed.
+        is_said_anew = phase.to is not None and not quantity
+        if is_said_anew or terms is None or terms.quantity_of(key) != quantity:
             yield SetQuantity(key, quantity)
 
 
