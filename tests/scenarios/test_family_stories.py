@@ -229,3 +229,42 @@ def test_no_such_document(story: Story) -> None:
     for name in ("col_nothing", "INV-2026-000009"):
         refused = story.refused(f"/v1/collective-invoices/{name}", None, method="GET")
         assert refused["code"] == "no_such_collective_invoice"
+
+
+@pytest.mark.parametrize(
+    ("group", "north", "at", "change", "field", "why"),
+    [
+        ("1 calendar", "1 usage calendar", (2, 10), "in", "", "both are billed up to 1 February"),
+        ("1 calendar", "15 usage anniversary", (1, 20), "in", "", "nothing is billed yet"),
+        ("1 calendar", "15 fee anniversary", (2, 10), "in", "", "it is charged for no usage"),
+        ("15 anniversary", "1 usage calendar", (2, 10), "in", "usage_at", "charged twice"),
+        ("1 calendar", "15 usage anniversary", (2, 10), "in", "usage_at", "charged never"),
+        ("15 anniversary", "1 usage calendar", (2, 10), "out", "usage_at", "charged never"),
+        ("1 calendar", "15 usage anniversary", (2, 10), "out", "usage_at", "charged twice"),
+        ("1 calendar", "15 usage anniversary", (2, 10), "away", "usage_at", "it is pooled no more"),
+        ("1 calendar", "1 fee calendar", (2, 10), "over", "parent", "another pool, billed apart"),
+    ],
+)
+def test_where_usage_is_charged_changes_between_periods_alone(
+    story: Story, group: str, north: str, at: tuple[int, int], change: str, field: str, why: str
+) -> None:
+    """In and out of the pool, out of the family, over to another parent's pool."""
+    story.customer("guild")
+    child(story, "north", usage_at="self" if change == "in" else "parent")
+    (first, alignment), (second, plan, other) = group.split(), north.split()
+    story.subscribe("group", "usage", day(1, int(first)), alignment=alignment)
+    story.subscribe("north", plan, day(1, int(second)), alignment=other)
+    story.subscribe("guild", "usage", day(1, 15), alignment="anniversary")
+    story.pass_time(day(*at))
+    body = {
+        "in": {"usage_at": "parent"},
+        "out": {"usage_at": "self"},
+        "away": {"usage_at": "self", "parent": None},
+        "over": {"parent": "guild"},
+    }[change]
+    if not field:
+        assert story.patch("/v1/customers/north", body)["usage_at"] == "parent", why
+        return
+    refused = story.refused("/v1/customers/north", body, method="PATCH")
+    told = refused["status"], refused["code"], refused["field"]
+    assert told == (409, "billed_apart", field), why
