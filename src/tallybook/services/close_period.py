@@ -130,15 +130,18 @@ def _close_chunk(
     done = BillingRun(until=terms.until, as_of=terms.as_of)
     moved: dict[str, Subscription] = {}
     pending = list(chunk)
+    # In this order: what is not seen as due any more is closed, and its lines are read afterwards.
+    holding = Holding(records, contracts, chunk, until=terms.until)
     footings = load_footings(records, contracts, chunk, at=terms.created_at, locked=True)
-    holding = Holding(records, contracts, chunk)
     while pending:
         ready, waiting = holding.ready(pending)
         boundaries, stuck = _find_boundaries(ready, terms, contracts)
         wanted = [one for boundary in boundaries for one in boundary.wanted]
         sheet = measure_charges(wiring, terms.organization_id, wanted, as_of=terms.as_of)
         drawn_up, invoices, unrated = _draw_up_all(boundaries, sheet, terms, footings)
-        done = done.joined(_record(records, terms, drawn_up, invoices, [*stuck, *unrated]))
+        stuck += unrated
+        holding.wait_for(ready, stuck)
+        done = done.joined(_record(records, terms, drawn_up, invoices, stuck))
         going_on = [boundary.following for boundary in drawn_up]
         moved |= {subscription.id: subscription for subscription in going_on}
         pending = going_on + waiting

@@ -33,12 +33,22 @@ def whole_customers(
     return [each for each in chunk if each.customer_id != last]
 
 
+WAITS_FOR_OTHERS = "waits_for_others"
+"""The code of being stuck until other subscriptions of the customer are closed."""
+
+
 class Holding:
     """Which subscriptions of a chunk can be closed now, and which wait for others."""
 
     def __init__(
-        self, records: Records, contracts: Contracts, chunk: Sequence[Subscription]
+        self,
+        records: Records,
+        contracts: Contracts,
+        chunk: Sequence[Subscription],
+        *,
+        until: datetime,
     ) -> None:
+        self._until = until
         self.stuck: list[Stuck] = []
         counting = {name for name, plan in contracts.plans.items() if plan.counts_customer}
         self._bearing = {
@@ -65,34 +75,50 @@ class Holding:
                 ready.append(each)
         for group in groups.values():
             in_turn = sorted(group, key=self._turn)
-            first = in_turn[0]
-            if self._is_held(first):
-                self.stuck += [stuck_at(each.key, _waits()) for each in group]
+            if self._is_held(in_turn[0]):
+                held = [each for each in in_turn if each.id in self._bearing]
+                self.stuck += [stuck_at(each.key, _waits()) for each in held]
+                in_turn = [each for each in in_turn if each.id not in self._bearing]
+            if not in_turn:
                 continue
+            first = in_turn[0]
             together = sum(self._turn(each)[:2] == (_due(first), False) for each in in_turn) or 1
             ready += in_turn[:together]
             waiting += in_turn[together:]
         return ready, waiting
 
+    def wait_for(self, subscriptions: Sequence[Subscription], stuck: Sequence[Stuck]) -> None:
+        """Hold back what counts those of these subscriptions that could not be closed."""
+        if self._bearing and stuck:
+            keys = {each.subscription_key for each in stuck}
+            self.wait_for_all([each for each in subscriptions if each.key in keys])
+
+    def wait_for_all(self, subscriptions: Sequence[Subscription]) -> None:
+        """Hold back what counts these subscriptions: they are due, and stay so."""
+        for each in subscriptions:
+            if each.customer_id in self._customers:
+                due = _due(each)
+                self._due_outside[each.customer_id] = min(
+                    self._due_outside.get(each.customer_id, due), due
+                )
+
     def _turn(self, subscription: Subscription) -> tuple[datetime, bool, str]:
         return _due(subscription), subscription.id in self._bearing, subscription.id
 
     def _is_held(self, subscription: Subscription) -> bool:
-        """Whether one that has a limit must wait for another that this run does not hold."""
+        """Whether one that has a limit must wait for another that this run does not close."""
         outside = self._due_outside.get(subscription.customer_id)
         return (
             subscription.id in self._bearing
             and outside is not None
-            and outside <= _due(subscription)
+            and outside <= _due(subscription) <= self._until
         )
 
     def _look_outside(self, records: Records, inside: set[str]) -> None:
-        for each in records.subscriptions.of_customers(self._customers):
-            if each.id in inside or each.status is Status.ENDED:
-                continue
-            before = self._due_outside.get(each.customer_id)
-            due = _due(each)
-            self._due_outside[each.customer_id] = due if before is None else min(before, due)
+        found = records.subscriptions.of_customers(self._customers)
+        self.wait_for_all(
+            [each for each in found if each.id not in inside and each.status is not Status.ENDED]
+        )
 
 
 def _bears(subscription: Subscription, contracts: Contracts, counting: set[str]) -> bool:
@@ -108,7 +134,8 @@ def _due(subscription: Subscription) -> datetime:
 
 def _waits() -> Conflicting:
     return Conflicting(
-        "waits_for_others",
-        "Its limit counts all of the customer's subscriptions, and another run is closing one.",
-        mend="Nothing: the next run closes it.",
+        WAITS_FOR_OTHERS,
+        "Its limit counts all of the customer's subscriptions, and one of them is not closed yet: "
+        "another run is at it, or it is stuck.",
+        mend="Mend what is stuck, if the run says so; the next run closes it.",
     )
