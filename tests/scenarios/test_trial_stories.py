@@ -12,6 +12,7 @@ from contracts import day
 from story import Answer, Clock, Story, played, printed, told
 from tallybook.domain.customers.organization import Organization
 from tallybook.jobs.closing import close_everywhere
+from tallybook.services.close_period import close_subscription
 from tallybook.services.ports import Wiring
 
 CALLS: Answer = {
@@ -202,4 +203,41 @@ def test_a_trial_ended_too_early_by_mistake(story: Story) -> None:
     assert undone["subscription"]["status"] == "trialing"
     assert undone["subscription"]["trial_ends_at"] == "2026-01-15T00:00:00Z"
     story.pass_time(day(2))
+    assert bills(story) == [[("base", "1", "31.00")]]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "why"),
+    [
+        ("changes", {"what": {"kind": "plan", "plan": "free"}}, "a change"),
+        ("cancellation", {"at": "now"}, "a cancellation"),
+    ],
+)
+def test_a_trial_that_was_used_up_is_looked_at_before_billing_at_once(
+    story: Story, path: str, asked: Answer, why: str
+) -> None:
+    """Used up on 10 January, over on the 15th at the latest; nothing ran until the 16th."""
+    on_trial(story, usage=by_calls(2), days=14)
+    story.call("acme", day(1, 4), day(1, 10), day(1, 12), day(1, 14))
+    story.wiring.directory.set_clock(story.organization_id, day(1, 16))
+    story.post(f"/v1/subscriptions/acme/{path}", {**asked, "bills_at_once": True})
+    story.pass_time(day(3))
+    calls = [quantity for bill in bills(story) for key, quantity, _ in bill if key == "calls"]
+    assert sum(map(int, calls)) == 2, f"{why}: those of the 12th and the 14th are paid for"
+    phases = story.get("/v1/subscriptions/acme/phases")["results"]
+    assert phases[1]["starts"] == "2026-01-10T00:00:00.000001Z"
+
+
+def test_a_trial_that_is_over_and_was_not_looked_at_is_left_to_the_next_run(story: Story) -> None:
+    """What closes it would have to know whether it was used up before."""
+    on_trial(story, usage=by_calls(2), days=14)
+    story.call("acme", day(1, 4), day(1, 10), day(1, 12))
+    story.wiring.directory.set_clock(story.organization_id, day(1, 16))
+    with story.wiring.books.begin(story.organization_id) as records:
+        acme = records.subscriptions.by_key("acme", locked=True)
+        assert acme is not None
+        close_subscription(story.wiring, records, acme, now=day(1, 16))
+        assert records.subscriptions.by_key("acme") == acme
+    assert bills(story) == []
+    assert story.bill()["stuck"] == []
     assert bills(story) == [[("base", "1", "31.00")]]

@@ -11,6 +11,7 @@ from tallybook.services.draw_up_invoices import boundary_at_once, draw_up, load_
 from tallybook.services.load_footings import load_footings
 from tallybook.services.measure_charges import UsageSheet
 from tallybook.services.ports import Records, Wiring
+from tallybook.services.watch_trials import settle_trial
 
 _MOST_AT_ONCE = 100
 """Invoices that one change may bring: of a subscription far behind, every period up to now."""
@@ -21,11 +22,12 @@ def bill_at_once(
 ) -> list[Invoice]:
     """The drafts for all that is owed now by a subscription that the transaction holds locked.
 
-    What is due is closed as a run would: an end, a period that a change cut short. Then what
-    changes make of the fees of the open period is charged and given back; no later bill does it
-    again. Usage of an open period is billed when it ends.
+    What is due is closed as a run would, its trial looked at first: an end, a period that a change
+    cut short. Then what changes make of the fees of the open period is charged and given back; no
+    later bill does it again. Usage of an open period is billed when it ends.
     """
     before = {each.id for each in _latest(records, subscription)}
+    subscription = settle_trial(wiring, records, subscription, until=now)
     close_subscription(wiring, records, subscription, now=now)
     moved = records.subscriptions.by_ids([subscription.id])[subscription.id]
     contracts = load_contracts(records, [moved])

@@ -11,8 +11,10 @@ from tallybook.domain.customers.customer import Customer
 from tallybook.domain.invoicing.billing_run import BillingRun, Stuck, stuck_at, totals_of
 from tallybook.domain.invoicing.invoice import Invoice
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Refusal
+from tallybook.domain.subscriptions.course import course_of
 from tallybook.domain.subscriptions.cycle import End, Open
 from tallybook.domain.subscriptions.subscription import Subscription
+from tallybook.domain.subscriptions.trials import trial_end
 from tallybook.services.draw_up_invoices import (
     Boundary,
     Contracts,
@@ -135,6 +137,7 @@ def _close_chunk(
     footings = load_footings(records, contracts, chunk, at=terms.created_at, locked=True)
     while pending:
         ready, waiting = holding.ready(pending)
+        ready = _without_watched(ready, terms, contracts, holding)
         boundaries, stuck = _find_boundaries(ready, terms, contracts)
         wanted = [one for boundary in boundaries for one in boundary.wanted]
         sheet = measure_charges(wiring, terms.organization_id, wanted, as_of=terms.as_of)
@@ -147,6 +150,24 @@ def _close_chunk(
         pending = going_on + waiting
     records.subscriptions.replace_many(list(moved.values()))
     return done.joined(BillingRun(until=terms.until, as_of=terms.as_of, stuck=tuple(holding.stuck)))
+
+
+def _without_watched(
+    ready: Sequence[Subscription], terms: _Terms, contracts: Contracts, holding: Holding
+) -> list[Subscription]:
+    """Those that can be closed: none whose trial is over by time and was not looked at.
+
+    Others had it in hand when trials were watched. Its end may be dated back, to before a period
+    that would be closed now; so it is left to the next run, and what waits for it too.
+    """
+    left: list[Subscription] = []
+    for each in ready:
+        if each.trial_watch is not None:
+            ends_at = trial_end(course_of(each, contracts.changes.get(each.id, ())))
+            if (ends_at or each.starts_at) <= terms.until:
+                left.append(each)
+    holding.wait_for_all(left)
+    return [each for each in ready if each not in left] if left else list(ready)
 
 
 def _find_boundaries(

@@ -55,6 +55,22 @@ def watch_trials(
             _settle(records, each, moments.get(each.course.subscription.id), until)
 
 
+def settle_trial(
+    wiring: Wiring, records: Records, subscription: Subscription, *, until: datetime
+) -> Subscription:
+    """The subscription with its trial watched as `watch_trials` does, if there is one to watch.
+
+    The transaction holds it locked.
+    """
+    if subscription.trial_watch is None:
+        return subscription
+    watched = _load(records, [subscription], until)
+    moments = dict(_used_up(wiring, records, watched))
+    for each in watched:
+        _settle(records, each, moments.get(subscription.id), until)
+    return records.subscriptions.by_ids([subscription.id])[subscription.id]
+
+
 def next_used_up(
     wiring: Wiring, organization_id: str, *, until: datetime, customer_id: str | None = None
 ) -> datetime | None:
