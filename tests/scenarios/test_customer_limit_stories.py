@@ -110,3 +110,13 @@ def test_it_waits_for_one_that_is_stuck_and_the_others_go_on(story: Story) -> No
         [("peak", "3.00")],
         [("seat", "30.00")],
     ], "100 less 10, 3 and 30"
+
+
+def test_an_opening_that_the_same_run_drew_up_is_counted_again(story: Story) -> None:
+    """Begun on 15 January, paid in advance; all is billed on 2 February by one run."""
+    limited(story, CALLS)
+    story.plan("ahead", SEAT | {"timing": "in_advance"})
+    also(story, "ahead", "ahead", day(1, 15), alignment="anniversary")
+    story.wiring.directory.set_clock(story.organization_id, day(2, 2))
+    assert story.bill()["stuck"] == []
+    assert bills(story) == [[("calls", "0.00"), ("in_all", "70.00")], [("seat", "30.00")]]

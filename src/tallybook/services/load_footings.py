@@ -198,7 +198,7 @@ def recall_footing(
         before=place_of(invoice),
         keeps_units=any(each.keeps_units for each in plans.values()),
         of_customer=plan.counts_customer,
-        drawn_up=(invoice.created_at, invoice.period.ends),
+        drawn_up=(invoice.created_at, invoice.boundary),
     )
     earlier = records.earlier_lines.of([wanted]) if plan.has_conditions else {}
     reckoning = invoice.reckoning

@@ -141,6 +141,11 @@ class InvoiceHeader(msgspec.Struct, frozen=True, kw_only=True):
         """Whose subscription, usage and local time the invoice is about."""
         return self.subscriber or self.billed_to
 
+    @property
+    def boundary(self) -> datetime:
+        """Where it falls due to be drawn up: at its period's end, or, opening it, at its start."""
+        return self.period.ends if self.occasion is Occasion.PERIOD else self.period.starts
+
 
 class Invoice(InvoiceHeader, frozen=True, kw_only=True):
     """What a customer owes for one billing period of one subscription.

@@ -24,7 +24,7 @@ _COLUMNS = (
     sa.Column("before_starts", Instant),
     sa.Column("before_place", sa.Integer),
     sa.Column("drawn_up_at", Instant),
-    sa.Column("period_ends", Instant),
+    sa.Column("due_at", Instant),
 )
 
 
@@ -72,10 +72,14 @@ class SqlEarlierLines:
         asked = unnested(_COLUMNS, [_row(each) for each in wanted])
         own, other = SUBSCRIPTIONS.alias("own").c, SUBSCRIPTIONS.alias("other").c
         of = asked.c
+        # A run goes by when each bill is due: what opens a period is drawn up where that starts.
+        due_at = sa.case(
+            (_ROW.occasion == Occasion.PERIOD.value, _ROW.period_ends), else_=_ROW.period_starts
+        )
         is_before = sa.or_(
             of.drawn_up_at.is_(None),
             _ROW.created_at < of.drawn_up_at,
-            sa.and_(_ROW.created_at == of.drawn_up_at, _ROW.period_ends <= of.period_ends),
+            sa.and_(_ROW.created_at == of.drawn_up_at, due_at <= of.due_at),
         )
         ours = self._organization_id
         query = (
@@ -166,12 +170,12 @@ class SqlEarlierLines:
 
 def _row(wanted: EarlierWanted) -> dict[str, Any]:
     starts, place = wanted.before or (None, None)
-    drawn_up_at, period_ends = wanted.drawn_up or (None, None)
+    drawn_up_at, due_at = wanted.drawn_up or (None, None)
     return {
         "subscription_id": wanted.subscription_id,
         "since": wanted.since,
         "before_starts": starts,
         "before_place": place,
         "drawn_up_at": drawn_up_at,
-        "period_ends": period_ends,
+        "due_at": due_at,
     }
