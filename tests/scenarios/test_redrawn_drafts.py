@@ -104,3 +104,80 @@ def test_usage_before_and_after_a_change_has_its_own_prices(story: Story) -> Non
     story.call("acme", day(1, 5), day(1, 20))
     [*_, january] = redrawn(story)
     assert sorted(amount for _, _, amount in january) == ["10.00", "20.00"]
+
+
+def coupon(story: Story, **said: object) -> None:
+    """A coupon that is used once, redeemed by acme."""
+    story.post("/v1/coupons", {"key": "ONE", "name": "One", **said})
+    story.post("/v1/coupon-redemptions", {"code": "ONE", "customer": "acme"})
+
+
+def also(story: Story, key: str, plan: str, starts: str, alignment: str = "calendar") -> None:
+    """Another subscription of acme's."""
+    body = {"key": key, "customer": "acme", "plan": plan, "alignment": alignment}
+    story.post("/v1/subscriptions", {**body, "starts_at": starts})
+
+
+def amounts(bills: list[list[tuple[str, str, str]]]) -> list[list[str]]:
+    return [[amount for _, _, amount in bill] for bill in bills]
+
+
+@pytest.mark.parametrize(
+    ("said", "bills", "why"),
+    [
+        ({"rate_pct": "50"}, [["10.00", "-5.00"], ["10.00"]], "the earlier bill has the only use"),
+        (
+            {"amount": "10", "currency": "EUR"},
+            [["10.00", "-10.00"], ["10.00"]],
+            "it is all used up by the earlier bill",
+        ),
+        (
+            {"amount": "15", "currency": "EUR"},
+            [["10.00", "-10.00"], ["10.00", "-5.00"]],
+            "what the earlier bill leaves is the later one's",
+        ),
+    ],
+)
+def test_a_coupon_is_used_once_also_by_a_bill_that_had_nothing_to_discount(
+    story: Story, said: Answer, bills: list[list[str]], why: str
+) -> None:
+    """Nothing in January, ten in February: the coupon acts there; then January has a call too."""
+    plan(story, "pro", CALLS)
+    story.subscribe("acme", "pro", day(1))
+    coupon(story, **said)
+    story.call("acme", day(2, 5))
+    story.pass_time(day(3, 2))
+    assert len(story.invoices("acme")[0]["lines"]) == 1
+    story.call("acme", day(1, 5))
+    assert amounts(redrawn(story)) == bills, why
+
+
+def test_a_coupon_that_another_subscription_used_since_is_used_up(story: Story) -> None:
+    plan(story, "pro", CALLS)
+    plan(story, "fee", FEE)
+    story.subscribe("acme", "pro", day(1))
+    coupon(story, amount="10", currency="EUR")
+    story.pass_time(day(2, 2))
+    also(story, "other", "fee", "2026-02-01T00:00:00Z")
+    story.pass_time(day(3, 2))
+    story.call("acme", day(1, 5))
+    assert sorted(amounts(redrawn(story))) == [["0.00"], ["10.00"], ["100.00", "-10.00"]]
+
+
+def test_a_bill_whose_rest_of_a_coupon_another_used_stays_as_it_is(story: Story) -> None:
+    """150 off: January takes 110, what is left goes off another's bill; a call comes late."""
+    plan(story, "pro", FEE, CALLS)
+    plan(story, "fee", FEE)
+    story.subscribe("acme", "pro", day(1))
+    also(story, "other", "fee", "2026-01-15T00:00:00Z", "anniversary")
+    coupon(story, amount="150", currency="EUR")
+    story.call("acme", day(1, 5))
+    story.pass_time(day(2, 20))
+    january, other = story.invoices("acme")
+    assert amounts([printed(january), printed(other)]) == [
+        ["100.00", "10.00", "-110.00"],
+        ["100.00", "-40.00"],
+    ]
+    story.call("acme", day(1, 6))
+    refused = story.refused(f"/v1/invoices/{january['id']}/recalculate", {})
+    assert (refused["status"], refused["code"]) == (409, "coupon_used_later")

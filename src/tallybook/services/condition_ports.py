@@ -44,8 +44,11 @@ class CouponRecords(Protocol):
         `locked` holds off whoever else would bill by them, until the transaction ends.
         """
 
-    def uses(self, redemption_ids: Sequence[str]) -> Mapping[str, list[CouponUse]]:
-        """What each of these took off, invoice by invoice; of void invoices nothing."""
+    def uses(
+        self, redemption_ids: Sequence[str], *, without: Iterable[str] = ()
+    ) -> Mapping[str, list[CouponUse]]:
+        """What each of these took off, invoice by invoice; of void invoices nothing, and of those
+        of the ids `without`."""
 
 
 class EarlierLineRecords(Protocol):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
-from tallybook.domain.catalog.coupon import KeptCoupon, Redemption
+from tallybook.domain.catalog.coupon import Frequency, KeptCoupon, Redemption
 from tallybook.domain.catalog.interval import Interval
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.spending import Per
@@ -26,6 +27,7 @@ from tallybook.domain.invoicing.footing import (
 )
 from tallybook.domain.invoicing.invoice import Invoice, LineKind, Occasion
 from tallybook.domain.invoicing.reckoned import plan_versions_of
+from tallybook.domain.kernel.errors import Conflicting
 from tallybook.domain.kernel.money import minor_digits
 from tallybook.domain.subscriptions.calendar import period_containing
 from tallybook.domain.subscriptions.course import Course, course_of
@@ -33,6 +35,14 @@ from tallybook.domain.subscriptions.cycle import End, Open
 from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.services.draw_up_invoices import Boundary, Contracts
 from tallybook.services.ports import Records
+
+
+@dataclass(frozen=True, slots=True)
+class Redrawing:
+    """The bills that one transaction draws up again, by id: all of them, and those still to be."""
+
+    together: frozenset[str]
+    pending: frozenset[str]
 
 
 class Footings:
@@ -182,10 +192,13 @@ def recall_footing(
     subscription: Subscription,
     course: Course | None,
     plans: Mapping[str, PlanVersion],
+    *,
+    redrawing: Redrawing | None = None,
 ) -> Footing:
     """What the conditions of a bill went by when it was drawn up, looked up anew.
 
-    `course` is what was known then of a subscription that is not plain.
+    `course` is what was known then of a subscription that is not plain. `redrawing` says that it
+    is drawn up again.
     """
     is_opening = invoice.occasion is not Occasion.PERIOD
     ended = None if is_opening else invoice.period
@@ -211,15 +224,22 @@ def recall_footing(
         is_last=ended is not None and reckoning is not None and reckoning.begun is None,
         charged=held.charged,
         earlier=earlier.get(subscription.id, ()),
-        coupons=_recalled_coupons(records, invoice, subscription),
+        coupons=_recalled_coupons(records, invoice, subscription, redrawing),
     )
 
 
 def _recalled_coupons(
-    records: Records, invoice: Invoice, subscription: Subscription
+    records: Records, invoice: Invoice, subscription: Subscription, redrawing: Redrawing | None
 ) -> tuple[HeldCoupon, ...]:
-    """The coupons that a bill was drawn up with, each as it was before this bill."""
+    """The coupons that a bill was drawn up with, each as it was before this bill.
+
+    Of one that it has no line of, all uses count: the bill may have been redrawn after them. One
+    that is drawn up again counts all of them too, but for those that are drawn up again after it,
+    and uses what is left next; the customer's coupons are held until the transaction ends.
+    """
     at = invoice.created_at
+    if redrawing is not None:
+        records.coupons.of_customers([subscription.customer_id], locked=True)
     own = {
         line.price_key: int(line.working[0].terms["use"])
         for line in invoice.lines
@@ -232,10 +252,38 @@ def _recalled_coupons(
         and (each.redeemed_at < at or each.id in own)
         and (each.ended_at is None or at < each.ended_at)
     ]
-    uses = records.coupons.uses([each.id for each in redeemed])
-    before = {
-        name: [use for use in taken if (use.number < own[name] if name in own else use.at <= at)]
-        for name, taken in uses.items()
-    }
+    if not redeemed:
+        return ()
     coupons = records.coupons.by_ids({each.coupon_id for each in redeemed})
-    return held_coupons(redeemed, coupons, before, digits=minor_digits(invoice.currency))
+    digits = minor_digits(invoice.currency)
+    names = [each.id for each in redeemed]
+    if redrawing is not None:
+        standing = records.coupons.uses(names, without=redrawing.together)
+        for each in redeemed:
+            _refuse_left_over(coupons[each.coupon_id], own.get(each.id), standing.get(each.id, ()))
+        uses = records.coupons.uses(names, without=redrawing.pending)
+        return held_coupons(redeemed, coupons, uses, digits=digits)
+    before = {
+        name: [use for use in taken if name not in own or use.number < own[name]]
+        for name, taken in records.coupons.uses(names).items()
+    }
+    return tuple(
+        msgspec.structs.replace(held, number=own.get(held.redemption_id, held.number))
+        for held in held_coupons(redeemed, coupons, before, digits=digits)
+    )
+
+
+def _refuse_left_over(
+    coupon: KeptCoupon, number: int | None, standing: Iterable[CouponUse]
+) -> None:
+    """Refuse to draw a bill up again where another, which is not, took what this one had left of an
+    amount: what that took would be wrong then."""
+    offer = coupon.offer
+    is_left_over = offer.amount is not None and offer.frequency is Frequency.ONCE
+    if is_left_over and number is not None and any(use.number > number for use in standing):
+        raise Conflicting(
+            "coupon_used_later",
+            f"What it left of the coupon {offer.key!r} was taken off another invoice since.",
+            field="invoice_id",
+            mend="Finalize it as it is: events that came late are then restated.",
+        )

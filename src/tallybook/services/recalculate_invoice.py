@@ -8,6 +8,7 @@ import msgspec
 
 from tallybook.domain.invoicing.invoice import Invoice, InvoiceHeader, InvoiceStatus, LineKind
 from tallybook.domain.kernel.errors import Conflicting
+from tallybook.services.load_footings import Redrawing
 from tallybook.services.ports import Records, Wiring
 from tallybook.services.read_invoice import found
 from tallybook.services.verify_invoice import load_facts, recompute
@@ -32,14 +33,17 @@ def recalculate_invoice(wiring: Wiring, organization_id: str, invoice_id: str) -
         for each in later:
             if each.status not in {InvoiceStatus.DRAFT, InvoiceStatus.VOID}:
                 raise _later_is_final(each)
-        for each in (invoice, *later):
-            if each.status is InvoiceStatus.DRAFT:
-                _redraw(wiring, records, each.id, as_of)
+        drafts = [each.id for each in (invoice, *later) if each.status is InvoiceStatus.DRAFT]
+        for place, draft in enumerate(drafts):
+            redrawing = Redrawing(frozenset(drafts), pending=frozenset(drafts[place:]))
+            _redraw(wiring, records, draft, as_of, redrawing)
         return found(records, invoice.id)
 
 
-def _redraw(wiring: Wiring, records: Records, invoice_id: str, as_of: int) -> None:
-    facts = load_facts(records, invoice_id)
+def _redraw(
+    wiring: Wiring, records: Records, invoice_id: str, as_of: int, redrawing: Redrawing
+) -> None:
+    facts = load_facts(records, invoice_id, redrawing=redrawing)
     draft = msgspec.structs.replace(facts.invoice, as_of=as_of)
     recomputed = recompute(wiring, replace(facts, invoice=draft))
     for line in draft.lines:

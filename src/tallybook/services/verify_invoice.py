@@ -20,7 +20,7 @@ from tallybook.domain.metering.pooling import pooled
 from tallybook.domain.subscriptions.changes import Change
 from tallybook.domain.subscriptions.course import Course, course_of, known_by
 from tallybook.domain.subscriptions.subscription import Subscription
-from tallybook.services.load_footings import recall_footing
+from tallybook.services.load_footings import Redrawing, recall_footing
 from tallybook.services.measure_charges import Wanted, measure_charges, wanted_by
 from tallybook.services.ports import Records, Wiring
 from tallybook.services.read_invoice import found
@@ -84,8 +84,8 @@ def recompute(wiring: Wiring, facts: Facts) -> dict[int, LineItem]:
     return recomputed
 
 
-def load_facts(records: Records, invoice_id: str) -> Facts:
-    """All that an invoice was drawn up from; `Missing` where there is no such invoice."""
+def load_facts(records: Records, invoice_id: str, *, redrawing: Redrawing | None = None) -> Facts:
+    """All that an invoice was drawn up from, or is to be again; `Missing` where there is none."""
     invoice = found(records, invoice_id)
     subscription = records.subscriptions.by_ids([invoice.subscription_id])[invoice.subscription_id]
     changes: tuple[Change, ...] = ()
@@ -104,7 +104,12 @@ def load_facts(records: Records, invoice_id: str) -> Facts:
         plans,
         {meter.id: meter for meter in meters},
         recall_footing(
-            records, invoice, subscription, _course(invoice, subscription, changes), plans
+            records,
+            invoice,
+            subscription,
+            _course(invoice, subscription, changes),
+            plans,
+            redrawing=redrawing,
         ),
     )
 

@@ -67,8 +67,8 @@ def _acting(footing: Footing) -> Sequence[HeldCoupon]:
 
 
 def _step(held: HeldCoupon, part: str, taken: Decimal, base: Decimal) -> Step:
-    """What one coupon takes off one line; `use` counts the bills that it took something off."""
-    terms = {"of": base, "use": Decimal(held.used_periods + 1)}
+    """What one coupon takes off one line; `use` numbers the bills that it took something off."""
+    terms = {"of": base, "use": Decimal(held.number)}
     code = "coupon_amount"
     if held.offer.rate_pct is not None:
         code = "coupon_percent"

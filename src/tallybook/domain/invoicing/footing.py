@@ -74,12 +74,16 @@ class CouponUse(msgspec.Struct, frozen=True):
 
 
 class HeldCoupon(msgspec.Struct, frozen=True):
-    """A coupon that acts on a bill, and what it took off before: in major units, so many times."""
+    """A coupon that acts on a bill, and what it took off before: in major units, so many times.
+
+    `number` is that of the use which this bill makes of it: uses are in that order.
+    """
 
     redemption_id: str
     offer: CouponOffer
     used: Decimal
     used_periods: int
+    number: int = 1
 
 
 class Footing(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,5 +254,6 @@ def held_coupons(
         taken = uses.get(redemption.id, [])
         used = from_units(sum(use.amount_minor for use in taken), digits)
         if not offer.is_spent(used=used, used_periods=len(taken)):
-            held.append(HeldCoupon(redemption.id, offer, used, len(taken)))
+            number = 1 + max((use.number for use in taken), default=0)
+            held.append(HeldCoupon(redemption.id, offer, used, len(taken), number))
     return tuple(held)

@@ -155,8 +155,11 @@ class SqlCoupons:
             query = query.where(_OF.ended_at.is_(None)).with_for_update()
         return list(self._redemptions(query))
 
-    def uses(self, redemption_ids: Sequence[str]) -> Mapping[str, list[CouponUse]]:
-        """What each of these took off, invoice by invoice; of void invoices nothing."""
+    def uses(
+        self, redemption_ids: Sequence[str], *, without: Iterable[str] = ()
+    ) -> Mapping[str, list[CouponUse]]:
+        """What each of these took off, invoice by invoice; of void invoices nothing, and of those
+        of the ids `without`."""
         if not redemption_ids:
             return {}
         line, invoice = INVOICE_LINES.c, INVOICES.c
@@ -173,6 +176,7 @@ class SqlCoupons:
                 line.kind == sa.literal_column(f"'{LineKind.COUPON.value}'"),
                 line.price_key == sa.func.any(_texts("redemptions", redemption_ids)),
                 invoice.status != InvoiceStatus.VOID.value,
+                invoice.id != sa.func.all(_texts("without", without)),
             )
         )
         found: dict[str, list[CouponUse]] = defaultdict(list)
