@@ -112,6 +112,22 @@ def test_it_waits_for_one_that_is_stuck_and_the_others_go_on(story: Story) -> No
     ], "100 less 10, 3 and 30"
 
 
+def test_it_is_made_anew_when_anothers_draft_is_drawn_up_again(story: Story) -> None:
+    limited(story, SEAT)
+    story.plan("usage", CALLS)
+    also(story, "usage", "usage", day(1))
+    story.pass_time(day(2, 2))
+    assert bills(story) == [[("calls", "0.00")], [("seat", "30.00"), ("in_all", "70.00")]]
+    story.call("acme", day(1, 5), day(1, 6))
+    run = story.post("/v1/restatement-runs")
+    assert (run["recalculated"], run["stuck"]) == (1, [])
+    assert bills(story) == [[("calls", "20.00")], [("seat", "30.00"), ("in_all", "50.00")]]
+    drafts = {invoice["lines"][0]["price_key"]: invoice for invoice in story.invoices("acme")}
+    story.post(f"/v1/invoices/{drafts['seat']['id']}/finalize")
+    refused = story.refused(f"/v1/invoices/{drafts['calls']['id']}/recalculate", {})
+    assert (refused["status"], refused["code"]) == (409, "later_is_final")
+
+
 def test_an_opening_that_the_same_run_drew_up_is_counted_again(story: Story) -> None:
     """Begun on 15 January, paid in advance; all is billed on 2 February by one run."""
     limited(story, CALLS)

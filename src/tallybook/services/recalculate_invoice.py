@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import msgspec
 
-from tallybook.domain.invoicing.invoice import Invoice, InvoiceHeader, InvoiceStatus, LineKind
+from tallybook.domain.invoicing.invoice import (
+    Invoice,
+    InvoiceHeader,
+    InvoiceStatus,
+    LineKind,
+    Occasion,
+)
+from tallybook.domain.invoicing.reckoned import plan_versions_of
 from tallybook.domain.kernel.errors import Conflicting
+from tallybook.domain.kernel.instants import Span
 from tallybook.services.load_footings import Redrawing
 from tallybook.services.ports import Records, Wiring
 from tallybook.services.read_invoice import found
@@ -20,9 +29,10 @@ def recalculate_invoice(wiring: Wiring, organization_id: str, invoice_id: str) -
     """Put a draft's lines in the place of what they were, by all events known now.
 
     What else it goes by stays: the plan version, the versions of meters, the changes and whose
-    usage was pooled that it was drawn up with. The drafts of later periods of its subscription
-    follow, because conditions count what was billed before. Refused once it, or an invoice of its
-    subscription for a later period, is finalized: what comes late is restated then.
+    usage was pooled that it was drawn up with. The drafts that go by it follow, because conditions
+    count what was billed before: of later periods of its subscription, and of the customer's others
+    that have a limit on all. Refused once it, or one that goes by it, is finalized: what comes late
+    is restated then.
     """
     as_of = wiring.event_log.position()
     with wiring.books.begin(organization_id) as records:
@@ -62,12 +72,43 @@ def _redraw(
 
 
 def _later(records: Records, invoice: Invoice) -> list[InvoiceHeader]:
-    """The invoices of the same subscription for later periods, in order of time."""
-    headers = records.invoices.page(
-        after="", limit=_MOST_LATER, subscription_id=invoice.subscription_id
-    )
-    later = [each for each in headers if each.period.starts > invoice.period.starts]
-    return sorted(later, key=lambda each: (each.period, each.created_at))
+    """The invoices that go by this one, in the order in which they were drawn up."""
+    own = _invoices_of(records, invoice.subscription_id)
+    later = [each for each in own if each.period.starts > invoice.period.starts]
+    later += _counting(records, invoice)
+
+    def turn(each: InvoiceHeader) -> tuple[datetime, datetime, bool, Span]:
+        is_other = each.subscription_id != invoice.subscription_id
+        return each.created_at, each.boundary, is_other, each.period
+
+    return sorted(later, key=turn)
+
+
+def _counting(records: Records, invoice: Invoice) -> list[InvoiceHeader]:
+    """The bills drawn up after it of the customer's other subscriptions that count all it has."""
+    subscription = records.subscriptions.by_ids([invoice.subscription_id])[invoice.subscription_id]
+    others = [
+        each
+        for each in records.subscriptions.of_customer(subscription.customer_id)
+        if each.id != subscription.id
+    ]
+    if not others:
+        return []
+    changes = records.subscriptions.changes_of([each.id for each in others if each.change_count])
+    versions = {each.id: plan_versions_of(each, changes.get(each.id, ())) for each in others}
+    plans = records.plans.by_ids({name for names in versions.values() for name in names})
+    return [
+        each
+        for other, names in versions.items()
+        if any(plans[name].counts_customer for name in names)
+        for each in _invoices_of(records, other)
+        if each.occasion is Occasion.PERIOD
+        and (each.created_at, each.boundary) >= (invoice.created_at, invoice.boundary)
+    ]
+
+
+def _invoices_of(records: Records, subscription_id: str) -> list[InvoiceHeader]:
+    return records.invoices.page(after="", limit=_MOST_LATER, subscription_id=subscription_id)
 
 
 def _final(invoice: InvoiceHeader) -> Conflicting:
@@ -82,7 +123,8 @@ def _final(invoice: InvoiceHeader) -> Conflicting:
 def _later_is_final(later: InvoiceHeader) -> Conflicting:
     return Conflicting(
         "later_is_final",
-        f"{later.number}, of a later period of the same subscription, is finalized and goes by it.",
+        f"{later.number} is finalized and goes by it: it is of a later period of the same "
+        "subscription, or has a limit on all that the customer is billed for.",
         field="invoice_id",
         mend="Finalize it as it is: events that came late are then restated.",
     )
