@@ -202,7 +202,10 @@ def opened(config: Config) -> Iterator[Engines]:
     with database_address(config) as url:
         engine = open_database(url)
         columnar = Columnar(config.events_address)
-        yield Engines(engine, columnar, wire(engine, columnar))
+        wiring = wire(engine, columnar)
+        yield Engines(engine, columnar, wiring)
+        wiring.event_log.close()
+        wiring.workers.close()
         columnar.close()
         engine.dispose()
 

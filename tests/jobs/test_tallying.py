@@ -152,3 +152,53 @@ def test_rounds_go_on_after_a_failure(tallying: Wiring, organization: Organizati
 def test_which_batches_are_merged(sizes: list[int], merged: int, why: str) -> None:
     chain = [Batch(n, n, n + 1, size, size) for n, size in enumerate(sizes)]
     assert list(mergeable(chain)) == (chain[-merged:] if merged else []), why
+
+
+def tally_all(tallying: Wiring) -> None:
+    while list(tally_everywhere(tallying)):
+        pass
+
+
+def counted(columnar: Columnar, statement: str) -> int:
+    with columnar.client() as client:
+        return int(client.query(statement).result_rows[0][0])
+
+
+def test_a_batch_that_lost_tallies_is_made_anew(
+    tallying: Wiring, rows: EventRows, organization: Organization, columnar: Columnar
+) -> None:
+    calls = define(tallying, organization, "calls", Sum(value="n"))
+    sent(rows, 100)
+    tally_all(tallying)
+    tallies = Tallies(columnar, worth=1)
+    tallies.forget_broken()
+    assert tallies.chain(organization.id, calls, as_of=rows.position), "this one is whole"
+    with columnar.client() as client:
+        client.command(
+            "ALTER TABLE tallies DELETE WHERE day > '2026-03-02' SETTINGS mutations_sync = 1"
+        )
+    tallies.forget_broken()
+    assert not tallies.chain(organization.id, calls, as_of=rows.position)
+    tally_all(tallying)
+    [batch] = tallies.chain(organization.id, calls, as_of=rows.position)
+    assert batch.events == 100
+
+
+def test_a_batch_that_was_replaced_just_now_is_kept(
+    tallying: Wiring, rows: EventRows, organization: Organization, columnar: Columnar
+) -> None:
+    """Who began to ask before it was replaced may read it still, however old it is."""
+    define(tallying, organization, "calls", Sum(value="n"))
+    sent(rows, 30)
+    tally_all(tallying)
+    with columnar.client() as client:  # as if it had been made an hour ago
+        for table in ("tallies", "tally_batches"):
+            client.command(f"CREATE TABLE old_{table} AS {table}")
+            client.command(
+                f"INSERT INTO old_{table} SELECT * REPLACE "
+                f"(batch - bitShiftLeft(toUInt64(3600000), 22) AS batch) FROM {table}"
+            )
+            client.command(f"EXCHANGE TABLES {table} AND old_{table}")
+    sent(rows, 40)
+    tally_all(tallying)
+    assert counted(columnar, "SELECT count() FROM tally_batches WHERE after = 0") == 2

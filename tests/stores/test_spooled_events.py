@@ -12,6 +12,7 @@ import pytest
 from event_sending import append, everything, sent
 from tallybook.domain.kernel.errors import Unavailable
 from tallybook.services.ports import Appended
+from tallybook.stores.columnar import spool as spools
 from tallybook.stores.columnar import spooled
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.event_log import ColumnarEventLog
@@ -145,3 +146,61 @@ def wait_until(is_so: Callable[[], Any]) -> None:
     while not is_so():
         assert time.monotonic() < give_up_at
         time.sleep(0.05)
+
+
+def test_a_segment_that_is_gone_stops_nothing(
+    opened: Callable[[], ColumnarEventLog], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spools, "SEGMENT_BYTES", 1)
+    log = opened()
+    for number in range(3):
+        send(log, f"e{number}")
+        for segment in (tmp_path / "spool").glob("*.spool"):
+            segment.unlink()
+    log.position()
+    send(log, "e3")
+    assert ids_in(log) == ["e0", "e1", "e2", "e3"]
+
+
+def test_a_table_that_has_lost_events_is_told_of(
+    opened: Callable[[], ColumnarEventLog], columnar: Columnar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooled, "PAUSE_SECONDS", 0.05)
+    log = opened()
+    send(log, "a", "b")
+    log.position()
+    with monkeypatch.context() as broken:
+        failing(broken, does_insert_first=False)
+        send(log, "c")
+        with pytest.raises(Unavailable):
+            log.position()
+        with columnar.client() as client:
+            client.command("ALTER TABLE events DELETE WHERE id = 'a' SETTINGS mutations_sync = 1")
+    time.sleep(0.5)
+    with pytest.raises(Unavailable) as refused:
+        log.position()
+    assert refused.value.code == "events_missing"
+
+
+def test_what_was_learned_late_is_learned_once(
+    columnar: Columnar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Learning of corrections fails once, after a write whose answer was lost."""
+    fails: list[bool] = []
+
+    def learn() -> None:
+        if fails and fails.pop():
+            raise Unavailable("away", "The event store is away.", mend="Wait.")
+
+    log = ColumnarEventLog(columnar, learn=learn)
+    with monkeypatch.context() as broken:
+        failing(broken, does_insert_first=True)
+        with pytest.raises(Unavailable):
+            send(log, "a")
+    fails[:] = [True]
+    with pytest.raises(Unavailable) as refused:
+        send(log, "b")
+    assert refused.value.code == "away"
+    assert send(log, "a", "b").exceptions[0].verdict == "duplicate"
+    assert ids_in(log) == ["a", "b"]
+    log.close()

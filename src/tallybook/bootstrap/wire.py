@@ -22,6 +22,7 @@ from tallybook.stores.columnar.event_log import ColumnarEventLog
 from tallybook.stores.columnar.late_events import ColumnarLateEvents
 from tallybook.stores.columnar.schema import TABLES
 from tallybook.stores.columnar.standing import CorrectionIndex
+from tallybook.stores.columnar.tallies import Tallies
 from tallybook.stores.columnar.traffic import ColumnarTraffic
 from tallybook.stores.columnar.usage import ColumnarUsage
 from tallybook.stores.sql.books import SqlBooks
@@ -107,6 +108,7 @@ def wire(
     with columnar.client() as client:
         for table in TABLES:
             client.command(table)
+    Tallies(columnar).forget_broken()
     index = CorrectionIndex(columnar)
     event_log = ColumnarEventLog(columnar, right, index.learn, spool=spool)
     usage = ColumnarUsage(columnar, corrections=index)

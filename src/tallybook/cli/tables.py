@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from itertools import compress
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,12 +21,16 @@ _FRACTION = re.compile(r"\.\d+")
 
 
 class Column(NamedTuple):
-    """A column: its title, where in a result its value is (`billed_to/name`), and its side."""
+    """A column: its title, where in a result its value is (`billed_to/name`), and its side.
+
+    One that `is_rare` is left out where no result has a value for it.
+    """
 
     title: str
     path: str | Callable[[Mapping[str, Any]], str]
     is_right: bool = False
     style: str = ""
+    is_rare: bool = False
 
     def of(self, result: Mapping[str, Any]) -> str:
         """The cell's text."""
@@ -60,12 +65,15 @@ def show(results: Any, columns: Iterable[Column], *, as_json: bool, title: str =
         print_json(list(results))
         return
     columns = list(columns)
-    table = plain_table(*columns)
-    for result in results:
-        table.add_row(*(Text(column.of(result)) for column in columns))
-    if not table.row_count:
+    rows = [[column.of(result) for column in columns] for result in results]
+    if not rows:
         screen().print("[dim]None.[/]")
         return
+    filled = map(any, zip(*rows, strict=True))
+    is_shown = [is_ or not column.is_rare for column, is_ in zip(columns, filled, strict=True)]
+    table = plain_table(*compress(columns, is_shown))
+    for row in rows:
+        table.add_row(*map(Text, compress(row, is_shown)))
     if title:  # as a line of its own: a table's title is folded to the table's width
         screen().print(f"\n[italic]{title}[/]")
     screen().print(table)

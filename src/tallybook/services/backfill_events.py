@@ -151,6 +151,7 @@ def commit_backfill(
     why = checked_reason(reason)
     committed = wiring.corrections.by_id(organization_id, backfill_id)
     if committed is not None:
+        wiring.corrections.drop_backfill(organization_id, backfill_id)  # if that was cut short
         return committed
     backfill = found_backfill(wiring, organization_id, backfill_id)
     shown = read_token(token)

@@ -20,8 +20,8 @@ COLUMNS = (
     Column("source", "source"),
     Column("properties", "properties"),
     Column("position", "position", is_right=True),
-    Column("voided by", "voided_by"),
-    Column("added by", "added_by"),
+    Column("voided by", "voided_by", is_rare=True),
+    Column("added by", "added_by", is_rare=True),
 )
 
 

@@ -27,7 +27,7 @@ from tallybook.services.ports import Appended
 from tallybook.stores.columnar.block import Appending, Block
 from tallybook.stores.columnar.deduplication import Decided, Kept, decide
 from tallybook.stores.columnar.identity_index import Hashes, IdentityIndex, Run, sorted_run
-from tallybook.stores.columnar.refusals import refusal_for
+from tallybook.stores.columnar.refusals import events_missing, refusal_for
 from tallybook.stores.columnar.waiting import Waiting
 
 _log = structlog.get_logger("tallybook.events")
@@ -139,15 +139,16 @@ class Committer:
         self._line.put(None)
 
     def _decide(self, appendings: Sequence[Appending]) -> None:
+        hope = self._hope
         self._note_landed()
         if not self._is_sure:
             self._line.join()
             self._find_out()
+            hope = self._hope
         if not appendings:
             if self._is_writer_idle():
                 self._check()
             return
-        hope = self._hope
         block = Block(appendings)
         decided = decide(block, self.find, self._kept)
         if block.is_whole:
@@ -185,16 +186,12 @@ class Committer:
         self._table.settle()
         missing = self._events - self._table.count(self.position)
         if missing:
-            raise Unavailable(
-                "events_missing",
-                f"The event store has lost {missing:,} events that were acknowledged.",
-                mend="Put its data back from a copy, then start the server again.",
-                retry_after_seconds=60,
-            )
+            raise events_missing(missing)
         position, identities, contents = self._table.after(self.position)
+        self._learn()
+        # Together, and last: what fails above is asked again, from where it was.
         self._index.add(sorted_run(identities, contents))
         self._events += len(identities)
-        self._learn()
         self.position = self._promised = max(self.position, position)
         self._is_sure = True
 
@@ -216,8 +213,8 @@ class Committer:
             try:
                 self._write(flight)
             except BaseException as error:  # whatever it was, whoever waits gets an answer
-                self._hope += 1
                 self._is_sure = False
+                self._hope += 1
                 _refuse(flight.block.appendings, error)
             self._line.task_done()
             self._waiting.wake()

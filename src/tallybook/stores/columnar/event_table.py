@@ -96,6 +96,8 @@ class ClickHouseEvents:
         """
         failed = self._columnar.failed_writes(self._writer)
         if failed > self._failed_writes:
+            # Tallies may have been cut short, too; they are made anew from the events.
+            self._writer.command("TRUNCATE TABLE IF EXISTS tally_batches")
             self._writer.command("DETACH TABLE IF EXISTS events SYNC")
         self._writer.command("ATTACH TABLE IF NOT EXISTS events")
         self._failed_writes = failed

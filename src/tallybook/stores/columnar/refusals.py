@@ -7,6 +7,16 @@ from tallybook.domain.kernel.errors import Refusal, Unavailable
 _SIGNS_OF_A_FULL_DISK = ("No space left", "NOT_ENOUGH_SPACE", "File too large", "quota exceeded")
 
 
+def events_missing(number: int) -> Unavailable:
+    """What is answered when the table has fewer events than were acknowledged."""
+    return Unavailable(
+        "events_missing",
+        f"The event store has lost {number:,} events that were acknowledged.",
+        mend="Put its data back from a copy, then start the server again.",
+        retry_after_seconds=60,
+    )
+
+
 def refusal_for(error: BaseException) -> Refusal:
     """The refusal for an error on the way to the event store."""
     texts = " ".join(str(each) for each in (error, error.__cause__))

@@ -74,7 +74,11 @@ CREATE TABLE IF NOT EXISTS tallies (
 )
 ENGINE = MergeTree
 ORDER BY (organization_id, meter_id, batch, customer, day)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS
+    fsync_after_insert = 1,
+    fsync_part_directory = 1,
+    min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 60
 """
 """What a meter counted of a customer, a UTC day and dimension values, in one batch.
 
@@ -93,7 +97,11 @@ CREATE TABLE IF NOT EXISTS tally_batches (
 )
 ENGINE = MergeTree
 ORDER BY (organization_id, meter_id, after)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS
+    fsync_after_insert = 1,
+    fsync_part_directory = 1,
+    min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 60
 """
 """The batches that are complete: which stretch of the log each covers, with how many tallies."""
 

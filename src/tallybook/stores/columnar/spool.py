@@ -58,7 +58,7 @@ class Spool:
     def forget_left_behind(self) -> None:
         """Let go of what was found at the start: it is kept elsewhere now."""
         while self._left:
-            self._left.pop().unlink()
+            self._left.pop().unlink(missing_ok=True)
 
     def append(self, rows: bytes, through: int) -> None:
         """Write a block whose last position is `through`, and sync it.
@@ -87,7 +87,7 @@ class Spool:
     def forget(self, through: int) -> None:
         """Let go of segments whose every position is at or below `through`."""
         while self._full and self._full[0][1] <= through:
-            self._full.popleft()[0].unlink()
+            self._full.popleft()[0].unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file that is written to."""

@@ -22,13 +22,13 @@ from tallybook.domain.kernel.errors import Unavailable
 from tallybook.stores.columnar.deduplication import Kept
 from tallybook.stores.columnar.event_table import ClickHouseEvents
 from tallybook.stores.columnar.identity_index import Hashes
-from tallybook.stores.columnar.refusals import refusal_for
+from tallybook.stores.columnar.refusals import events_missing, refusal_for
 from tallybook.stores.columnar.spool import Spool
 
 _log = structlog.get_logger("tallybook.events")
 
-ENOUGH_BYTES = 8 * 1024 * 1024
-"""Rows that are carried at once when as many wait."""
+ENOUGH_BYTES = 32 * 1024 * 1024
+"""Rows that are carried at once when as many wait: the larger, the less is merged afterwards."""
 
 MAX_BACKLOG_BYTES = 256 * 1024 * 1024
 """Rows that may wait to be carried before no more events are taken."""
@@ -51,6 +51,7 @@ class SpooledEvents:
         self._line: deque[tuple[bytes, int]] = deque()
         self._backlog = 0
         self._appended = self._carried = table.position()
+        self._events = table.count(self._carried)
         self._fault: BaseException | None = None
         self._is_awaited = False
         self._is_closed = False
@@ -174,6 +175,7 @@ class SpooledEvents:
             with self._engine:
                 if self._fault is not None:
                     self._table.settle()
+                    self._check_nothing_is_missing()
                 if self._fault is None or self._table.position() < through:
                     self._table.insert(b"\n".join([rows for rows, _ in portion]), through)
         except BaseException as error:  # whatever it was, the spool has the rows
@@ -185,10 +187,20 @@ class SpooledEvents:
         with self._changed:
             self._fault = None
             self._carried = through
+            self._events += sum(1 + rows.count(b"\n") for rows, _ in portion)
             self._backlog -= sum(len(rows) for rows, _ in portion)
             self._changed.notify_all()
-        self._spool.forget(through)
+        try:
+            self._spool.forget(through)
+        except OSError as error:  # it takes room on the disk, and is passed over at the next start
+            _log.error("a segment of the spool stays", exc_info=error)
         return True
+
+    def _check_nothing_is_missing(self) -> None:
+        """Pass if the table has all that was carried: anew loaded, it may have put parts aside."""
+        missing = self._events - self._table.count(self._carried)
+        if missing:
+            raise events_missing(missing)
 
     def _carry_left_behind(self) -> None:
         position = self._table.position()

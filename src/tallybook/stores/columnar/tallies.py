@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
+from tallybook.domain.kernel.errors import Unavailable
 from tallybook.domain.metering.meter import Meter
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.parameters import Parameters, microseconds
@@ -32,7 +33,7 @@ WORTH = 0.5
 """Tallies for each event above which they are not worth reading, nor making."""
 
 _KEPT_FOR_MINUTES = 10
-"""How long a batch that no chain takes any more stays for questions under way."""
+"""How long a batch stays for questions under way after the one that replaces it was made."""
 
 _SUMMED = "sum(events), sumWithOverflow(checksum), sum(total), min(low), max(high)"
 _BY_TALLY = "GROUP BY customer, day, dimensions"
@@ -149,9 +150,16 @@ class Tallies:
         whose = f"{bind.text(organization_id)}, {bind.text(meter.id)}"
         after, through = map(bind.position, stretch)
         with self._columnar.client() as client:
+            failed = self._columnar.failed_writes(client)
             client.command(
                 f"INSERT INTO tallies SELECT {whose}, {batch}, * FROM ({tallied})", bind.values
             )
+            if self._columnar.failed_writes(client) > failed:
+                raise Unavailable(
+                    "tallies_unwritable",
+                    "The event store could not write tallies to its disk.",
+                    mend="See that the disk of its data is well and has space.",
+                )
             client.command(
                 f"INSERT INTO tally_batches SELECT {whose}, {batch}, {after}, {through}, count(), "
                 f"sum(events) FROM tallies WHERE organization_id = {bind.text(organization_id)} "
@@ -160,17 +168,54 @@ class Tallies:
             )
 
     def _forget(self, organization_id: str, meter: Meter, through: int) -> None:
-        """Delete what is in no chain, if it is old enough that nobody can be reading it."""
+        """Delete what others have long replaced, so that no question under way can be reading it.
+
+        First that it is there, then what it says; and tallies that never became a batch.
+        """
+        [(long_ago,)] = self._rows(
+            f"SELECT dateTime64ToSnowflakeID(now64(3) - toIntervalMinute({_KEPT_FOR_MINUTES}))",
+            Parameters(),
+        )
         chain = self.chain(organization_id, meter, as_of=through)
+        long_there = list(takewhile(lambda batch: batch.id < long_ago, chain))
+        if not long_there:
+            return
         bind = Parameters()
-        long_ago = f"now64(3) - toIntervalMinute({_KEPT_FOR_MINUTES})"
-        where = (
-            f"{_of(organization_id, meter, bind)} AND batch NOT IN {_ids(chain, bind)} "
-            f"AND batch < dateTime64ToSnowflakeID({long_ago})"
+        of, old = _of(organization_id, meter, bind), f"batch < {bind.position(long_ago)}"
+        replaced = (
+            f"{of} AND {old} AND batch NOT IN {_ids(chain, bind)} "
+            f"AND through <= {bind.position(long_there[-1].through)}"
+        )
+        at_once = "SETTINGS mutations_sync = 1"
+        with self._columnar.client() as client:
+            client.command(
+                f"ALTER TABLE tally_batches DELETE WHERE {replaced} {at_once}", bind.values
+            )
+        rows = self._rows(f"SELECT batch FROM tally_batches WHERE {of}", bind)
+        kept = bind.wholes([row[0] for row in rows])
+        with self._columnar.client() as client:
+            client.command(
+                f"ALTER TABLE tallies DELETE WHERE {of} AND {old} AND NOT has({kept}, batch)",
+                bind.values,
+            )
+
+    def forget_broken(self) -> None:
+        """Let go of batches that say another number of tallies than there are: a write was lost.
+
+        They are made anew like any that are not there yet.
+        """
+        stored = "SELECT organization_id, meter_id, batch, count() AS n FROM tallies GROUP BY ALL"
+        broken = (
+            "SELECT (organization_id, meter_id, batch) FROM tally_batches "
+            f"LEFT JOIN ({stored}) AS stored USING (organization_id, meter_id, batch) "
+            "WHERE tallies != n"
         )
         with self._columnar.client() as client:
-            for table in ("tally_batches", "tallies"):
-                client.command(f"ALTER TABLE {table} DELETE WHERE {where}", bind.values)
+            if client.query(f"{broken} LIMIT 1").result_rows:
+                client.command(
+                    "ALTER TABLE tally_batches DELETE WHERE (organization_id, meter_id, batch) "
+                    f"IN ({broken}) SETTINGS mutations_sync = 1"
+                )
 
     def _is_worth(self, chain: Sequence[Batch]) -> bool:
         """Whether its tallies are so much fewer than its events that they are worth reading."""

@@ -68,10 +68,10 @@ class SqlEventRules:
                     self._load(organization_id, mark)
 
     def _load(self, organization_id: str, mark: _Mark) -> None:
-        self._marks[organization_id] = mark
         with refusing_outages(), self._engine.connect() as connection:
             records = SqlEventTypes(connection, organization_id)
             settings, types = records.settings(), records.page()
+        self._marks[organization_id] = mark  # only now: what could not be read is read again
         try:
             checks = compile_strict(types)
         except Refusal as error:  # saved by a version that reads schemas otherwise
