@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import decimal
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+
+import msgspec
 
 from tallybook.domain.customers.customer import Customer
-from tallybook.domain.invoicing.billing_run import BillingRun, Stuck, stuck_at, totals_of
+from tallybook.domain.invoicing.billing_run import (
+    AMOUNT_TOO_LONG,
+    BillingRun,
+    Stuck,
+    stuck_at,
+    totals_of,
+)
 from tallybook.domain.invoicing.invoice import Invoice
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Refusal
 from tallybook.domain.subscriptions.course import course_of
@@ -22,7 +33,7 @@ from tallybook.services.draw_up_invoices import (
     find_boundary,
     load_contracts,
 )
-from tallybook.services.hold_back import Holding, whole_customers
+from tallybook.services.hold_back import WAITS_FOR_OTHERS, Holding, whole_customers
 from tallybook.services.load_footings import Footings, load_footings
 from tallybook.services.measure_charges import UsageSheet, measure_charges
 from tallybook.services.ports import Records, Wiring
@@ -61,7 +72,8 @@ def close_due_periods(
 
     Usage is counted up to one position for the whole run, by one query a meter and chunk. Each
     chunk is a transaction: a run that dies is completed by the next one, and of two runs side by
-    side each leaves alone what the other is closing. A subscription several periods behind is
+    side each leaves alone what the other is closing. A run of many chunks closes two at a time, so
+    that the engines work for one while the other is rated. A subscription several periods behind is
     brought up period by period. `finalizes` numbers and freezes the invoices at once; otherwise
     they stay drafts.
     """
@@ -75,22 +87,72 @@ def close_due_periods(
         finalizes=finalizes,
     )
     watch_trials(wiring, organization_id, until=terms.until, customer_id=customer_id)
-    run = BillingRun(until=terms.until, as_of=terms.as_of)
-    after = ("", "")
+    total = _Total(BillingRun(until=terms.until, as_of=terms.as_of), progress)
+    go_on = partial(_go_on, wiring, terms, total, chunk_size, customer_id)
+    if not go_on(after=("", ""), is_one=True):
+        return total.run
+    with ThreadPoolExecutor(1, thread_name_prefix="closing") as beside:
+        other = beside.submit(go_on, after=total.reached)
+        go_on(after=total.reached)
+        other.result()
+    if total.forget_stuck():  # one may have waited for what the other had in hand
+        go_on(after=("", ""))
+    return total.run
+
+
+class _Total:
+    """What a run has done so far, counted by two at once."""
+
+    def __init__(self, run: BillingRun, progress: Progress | None) -> None:
+        self.run = run
+        self.reached = ("", "")
+        self._progress = progress
+        self._lock = threading.Lock()
+
+    def add(self, done: BillingRun, reached: tuple[str, str]) -> None:
+        """Count a chunk, closed up to this customer key and id."""
+        with self._lock:
+            self.run = self.run.joined(done)
+            self.reached = max(self.reached, reached)
+            if self._progress is not None:
+                self._progress(self.run)
+
+    def forget_stuck(self) -> bool:
+        """If some were left because others had to come first, forget all that are stuck.
+
+        Whoever goes over what is still due meets them again.
+        """
+        if all(each.code != WAITS_FOR_OTHERS for each in self.run.stuck):
+            return False
+        self.run = msgspec.structs.replace(self.run, stuck=())
+        return True
+
+
+def _go_on(
+    wiring: Wiring,
+    terms: _Terms,
+    total: _Total,
+    chunk_size: int,
+    customer_id: str | None,
+    *,
+    after: tuple[str, str],
+    is_one: bool = False,
+) -> bool:
+    """Close chunk by chunk what is due beyond `after`, or one; whether the last one was full."""
     while True:
-        with wiring.books.begin(organization_id) as records:
-            chunk = records.subscriptions.due(
+        with wiring.books.begin(terms.organization_id) as records:
+            due = records.subscriptions.due(
                 until=terms.until, after=after, limit=chunk_size, customer_id=customer_id
             )
-            if not chunk:
-                return run
-            contracts = load_contracts(records, chunk)
-            chunk = whole_customers(chunk, contracts, chunk_size)
+            if not due:
+                return False
+            contracts = load_contracts(records, due)
+            chunk = whole_customers(due, contracts, chunk_size)
             done = _close_chunk(wiring, records, terms, contracts, chunk)
-            run = run.joined(done)
             after = contracts.customers[chunk[-1].customer_id].key, chunk[-1].id
-        if progress is not None:
-            progress(run)
+        total.add(done, after)
+        if is_one:
+            return len(due) == chunk_size
 
 
 def close_subscription(
@@ -207,20 +269,13 @@ def _draw_up_all(
             stuck.append(stuck_at(boundary.subscription.key, refusal))
             continue
         except decimal.Inexact:
-            stuck.append(stuck_at(boundary.subscription.key, _TOO_LONG))
+            stuck.append(stuck_at(boundary.subscription.key, AMOUNT_TOO_LONG))
             continue
         drawn_up.append(boundary)
         if invoice is not None:
             invoices.append(invoice)
             footings.note(invoice)
     return drawn_up, invoices, stuck
-
-
-_TOO_LONG = Invalid(
-    "amount_too_long",
-    "An amount of this period has more digits than are calculated with exactly.",
-    mend="Look at the quantities and prices of its plan: one of them is absurdly large or fine.",
-)
 
 
 def _record(
