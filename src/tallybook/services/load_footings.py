@@ -112,6 +112,8 @@ class Footings:
         _, period = occasion_of(subscription, boundary.decision)
         return Footing(
             plan=plan,
+            plan_version_id=held.plan_version_id,
+            plans=self._contracts.plans,
             cycle=held.cycle,
             starts_at=subscription.starts_at,
             ended=None if isinstance(boundary.decision, Open) else subscription.period,
@@ -217,6 +219,8 @@ def recall_footing(
     reckoning = invoice.reckoning
     return Footing(
         plan=plan,
+        plan_version_id=held.plan_version_id,
+        plans=plans,
         cycle=held.cycle,
         starts_at=subscription.starts_at,
         ended=ended,

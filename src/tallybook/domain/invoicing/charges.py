@@ -32,7 +32,8 @@ from tallybook.domain.subscriptions.subscription import Subscription
 class Charge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A price that is owed for `service_period`, and the share of a full period that this is.
 
-    Of a fee also how many, and whether it is charged or given back.
+    Of a fee also how many, and whether it is charged or given back. `plan_version_id` is the
+    version that the price is of; "" where it is only thought of.
     """
 
     price: Price
@@ -41,6 +42,7 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     counted_in: CountedIn = CountedIn.DAYS
     quantity: Decimal = ONE
     side: Side = Side.CHARGE
+    plan_version_id: str = ""
 
 
 class RatedCharge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -71,19 +73,25 @@ def _charges(
     for price in plan.prices:
         if price.meter is not None:
             if ended is not None:
-                yield Charge(price=price, service_period=ended)
+                yield Charge(price=price, service_period=ended, plan_version_id=plan.id)
             continue
         if price.is_optional:
             continue
         if price.timing is Timing.ONCE:
             if isinstance(decision, Open):
-                yield Charge(price=price, service_period=decision.period)
+                yield Charge(price=price, service_period=decision.period, plan_version_id=plan.id)
             continue
         span = begun if price.timing is Timing.IN_ADVANCE else ended
         if span is not None:
             share = share_of_period(subscription.cycle, span)
             unit = counted_in(subscription.cycle, span, share)
-            yield Charge(price=price, service_period=span, share=share, counted_in=unit)
+            yield Charge(
+                price=price,
+                service_period=span,
+                share=share,
+                counted_in=unit,
+                plan_version_id=plan.id,
+            )
 
 
 def rate_fee(charge: Charge) -> RatedCharge:

@@ -17,7 +17,8 @@ from tallybook.domain.rating.coupons import Discountable, apply_coupons
 class PricedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A line as it is printed, before coupons; `amount` in major units, below zero given back.
 
-    `of_prices` are those that a condition is about.
+    `of_prices` are those that a condition is about. `plan_key` is the plan that the price is of; ""
+    for the one whose conditions hold.
     """
 
     price_key: str
@@ -26,6 +27,7 @@ class PricedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     amount: Decimal
     meter: str = ""
     of_prices: tuple[str, ...] = ()
+    plan_key: str = ""
 
 
 def coupon_lines(
@@ -38,7 +40,9 @@ def coupon_lines(
     left = _less_given_back(lines, digits)
     plan = footing.plan
     charges = [
-        Discountable(str(place), left[place], plan.plan_key, each.meter, each.price_key)
+        Discountable(
+            str(place), left[place], each.plan_key or plan.plan_key, each.meter, each.price_key
+        )
         for place, each in enumerate(lines)
         if left[place] > 0
     ]

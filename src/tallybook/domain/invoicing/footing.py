@@ -92,10 +92,13 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
     `plan` is the version whose conditions hold: the one in force when the period `ended`, which is
     None where the subscription begins. `charged` is when it was charged for, without trials and
     pauses. `is_last` says that no period follows. With `is_supposed` the period is only thought of:
-    a whole one, the first of its kind, with nothing billed before it.
+    a whole one, the first of its kind, with nothing billed before it. `plans` are all that lines of
+    the bill may be of, by version id.
     """
 
     plan: PlanTerms
+    plan_version_id: str = ""
+    plans: Mapping[str, PlanTerms] = {}
     cycle: Cycle
     starts_at: datetime
     ended: Span | None

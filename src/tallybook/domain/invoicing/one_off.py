@@ -71,4 +71,17 @@ def charges_once(
                     service_period=taken.span,
                     quantity=taken.quantity,
                     side=side,
+                    plan_version_id=version_of(course, prices, taken.price, taken.span.starts),
                 )
+
+
+def version_of(course: Course, prices: Mapping[str, Price], price: Price, at: datetime) -> str:
+    """The plan version that a price is of, `prices` being it in each version that has it.
+
+    Where several have the very same, the one in force at that instant; where none of them is, as of
+    what is given back, the last.
+    """
+    terms = course.terms_at(at)
+    if terms is not None and prices.get(terms.plan_version_id) == price:
+        return terms.plan_version_id
+    return [name for name, other in prices.items() if other == price][-1]

@@ -16,7 +16,7 @@ from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Price, Timing
 from tallybook.domain.invoicing.charges import Charge
 from tallybook.domain.invoicing.invoice import Reckoning
-from tallybook.domain.invoicing.one_off import charges_once
+from tallybook.domain.invoicing.one_off import charges_once, version_of
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.add_ons import quantity_owed
 from tallybook.domain.subscriptions.calendar import Cycle, next_boundary
@@ -127,7 +127,9 @@ def _fees(
         return _clock(prices.get(terms.plan_version_id), terms)
 
     parts = reckon(course.basis, course.changes, then, until=until, fee=owed, clock=clock)
-    return map(_charge, parts)
+    for part in parts:
+        version = version_of(course, prices, part.fee.price, part.span.starts)
+        yield _charge(part, version)
 
 
 def _clock(price: Price | None, terms: Terms) -> Cycle:
@@ -149,7 +151,7 @@ def _ahead(course: Course, prices: Mapping[str, Price], until: datetime) -> date
     return next_boundary(_clock(price, terms), until - _TICK)
 
 
-def _charge(part: Part[OwedFee]) -> Charge:
+def _charge(part: Part[OwedFee], plan_version_id: str) -> Charge:
     return Charge(
         price=part.fee.price,
         service_period=part.span,
@@ -157,6 +159,7 @@ def _charge(part: Part[OwedFee]) -> Charge:
         counted_in=counted_in(part.cycle, part.span, part.share),
         quantity=part.fee.quantity,
         side=part.side,
+        plan_version_id=plan_version_id,
     )
 
 
@@ -172,7 +175,8 @@ def _usage(course: Course, prices: Mapping[str, Price], ended: Span) -> Iterator
             span = Span(spans.pop()[1].starts, span.ends)
         spans.append((price, span))
     for price, span in spans:
-        yield Charge(price=price, service_period=span)
+        version = version_of(course, prices, price, span.starts)
+        yield Charge(price=price, service_period=span, plan_version_id=version)
 
 
 def _counted_until(course: Course, ends: datetime) -> datetime:

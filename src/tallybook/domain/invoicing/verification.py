@@ -48,10 +48,16 @@ def charge_of(line: LineItem, plan: PlanVersion, subscription: Subscription) -> 
     if price is None:
         return None
     if price.meter is not None or price.timing is Timing.ONCE:
-        return Charge(price=price, service_period=line.service_period)
+        return Charge(price=price, service_period=line.service_period, plan_version_id=plan.id)
     share = share_of_period(subscription.cycle, line.service_period)
     unit = counted_in(subscription.cycle, line.service_period, share)
-    return Charge(price=price, service_period=line.service_period, share=share, counted_in=unit)
+    return Charge(
+        price=price,
+        service_period=line.service_period,
+        share=share,
+        counted_in=unit,
+        plan_version_id=plan.id,
+    )
 
 
 def compare_line(printed: LineItem, recomputed: LineItem) -> Iterator[Difference]:

@@ -29,7 +29,9 @@ def rate_bill(
             units.take(one)
         rated.append(one)
     lines = () if units is None else tuple(units.lines())
-    return rated, lines + condition_lines(priced_lines(rated, digits), footing, digits=digits)
+    return rated, lines + condition_lines(
+        priced_lines(rated, footing, digits=digits), footing, digits=digits
+    )
 
 
 def is_charged(footing: Footing) -> bool:
@@ -42,7 +44,9 @@ def is_charged(footing: Footing) -> bool:
     )
 
 
-def priced_lines(rated: Iterable[RatedCharge], digits: int) -> list[PricedLine]:
+def priced_lines(
+    rated: Iterable[RatedCharge], footing: Footing, *, digits: int
+) -> list[PricedLine]:
     """Rated charges as they will be printed."""
     return [
         PricedLine(
@@ -51,6 +55,13 @@ def priced_lines(rated: Iterable[RatedCharge], digits: int) -> list[PricedLine]:
             service_starts=each.charge.service_period.starts,
             amount=from_units(to_units(each.rated.amount, digits), digits),
             meter=each.charge.price.meter or "",
+            plan_key=_plan_key(each.charge, footing),
         )
         for each in rated
     ]
+
+
+def _plan_key(charge: Charge, footing: Footing) -> str:
+    """The plan that a charge is of; "" for the one whose conditions hold."""
+    plan = footing.plans.get(charge.plan_version_id)
+    return "" if plan is None else plan.plan_key
