@@ -12,6 +12,8 @@ from tallybook.services.ports import Wiring
 
 LATER: Answer = {"key": "base", "rule": {"model": "flat", "amount": "31"}, "timing": "in_arrears"}
 BASE: Answer = {**LATER, "timing": "in_advance"}
+YEARLY = {"key": "bounds", "name": "Bounds", "per": "year"}
+PROMISE = {"key": "promise", "name": "Committed"}
 
 
 @pytest.fixture
@@ -48,6 +50,33 @@ def bills(story: Story) -> list[list[tuple[str, str]]]:
         assert verified["is_equal"], verified["differences"]
         told.append([(line["price_key"], line["amount"]) for line in invoice["lines"]])
     return told
+
+
+AT_MOST = {**YEARLY, "maximum": "500"}
+DOUBLE = {**PROMISE, "per": "year", "amounts": ["500"], "overage_factor": "2"}
+FREE_BEYOND = {**PROMISE, "per": "total", "amounts": ["9"], "overage_factor": "0"}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "acted", "why"),
+    [
+        ({"spend_limits": [AT_MOST]}, [], "pro's fee is not above basic's most"),
+        ({"commitments": [DOUBLE]}, [], "it is no overage either"),
+        ({"commitments": [FREE_BEYOND]}, [("promise", "-22.00")], "basic's own is beyond nine"),
+    ],
+)
+def test_the_next_plans_fee_is_not_the_old_ones(
+    story: Story, conditions: dict[str, object], acted: list[tuple[str, str]], why: str
+) -> None:
+    """Basic charges 31 when January is over; the same bill charges pro's fee for February."""
+    plan(story, "basic", LATER, **conditions)
+    plan(story, "pro", fee("1000"))
+    story.subscribe("acme", "basic", day(1))
+    story.pass_time(day(1, 10))
+    change(story, to("pro"), at="period_end")
+    story.pass_time(day(2, 2))
+    [january] = bills(story)
+    assert january == [("base", "31.00"), ("fee", "1000.00"), *acted], why
 
 
 def test_a_coupon_of_one_plan_leaves_the_others_lines_alone(story: Story) -> None:

@@ -91,6 +91,7 @@ class _Book:
             *(
                 EarlierLine(each.price_key, LineKind.PRICE, each.service_starts, each.amount)
                 for each in priced
+                if not each.is_of_next
             ),
         ]
         self._acted: list[_Act] = []

@@ -18,7 +18,8 @@ class PricedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A line as it is printed, before coupons; `amount` in major units, below zero given back.
 
     `of_prices` are those that a condition is about. `plan_key` is the plan that the price is of; ""
-    for the one whose conditions hold.
+    for the one whose conditions hold. `is_of_next` says that it is charged for what comes after the
+    period, under another version.
     """
 
     price_key: str
@@ -28,6 +29,7 @@ class PricedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     meter: str = ""
     of_prices: tuple[str, ...] = ()
     plan_key: str = ""
+    is_of_next: bool = False
 
 
 def coupon_lines(

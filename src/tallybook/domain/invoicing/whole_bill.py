@@ -11,6 +11,7 @@ from tallybook.domain.invoicing.coupon_lines import PricedLine
 from tallybook.domain.invoicing.footing import Footing
 from tallybook.domain.invoicing.shared_units import SharedUnits
 from tallybook.domain.kernel.money import from_units, to_units
+from tallybook.domain.subscriptions.reckoning import Side
 
 Rate = Callable[[int, Decimal | None], RatedCharge]
 """Rates the charge at that place, by what is left of an allowance that its price shares."""
@@ -56,6 +57,7 @@ def priced_lines(
             amount=from_units(to_units(each.rated.amount, digits), digits),
             meter=each.charge.price.meter or "",
             plan_key=_plan_key(each.charge, footing),
+            is_of_next=_is_of_next(each.charge, footing),
         )
         for each in rated
     ]
@@ -65,3 +67,15 @@ def _plan_key(charge: Charge, footing: Footing) -> str:
     """The plan that a charge is of; "" for the one whose conditions hold."""
     plan = footing.plans.get(charge.plan_version_id)
     return "" if plan is None else plan.plan_key
+
+
+def _is_of_next(charge: Charge, footing: Footing) -> bool:
+    """Whether it is for what comes after the period, under another version than ended there."""
+    ended, version = footing.ended, charge.plan_version_id
+    return (
+        ended is not None
+        and bool(version)
+        and version != footing.plan_version_id
+        and charge.service_period.starts >= ended.ends
+        and charge.side is Side.CHARGE
+    )
