@@ -10,9 +10,15 @@ from contracts import day
 from story import Answer, Story, played
 from tallybook.services.ports import Wiring
 
+CALLS: Answer = {
+    "key": "calls",
+    "meter": "calls",
+    "rule": {"model": "per_unit", "unit_amount": "10"},
+}
 LATER: Answer = {"key": "base", "rule": {"model": "flat", "amount": "31"}, "timing": "in_arrears"}
 BASE: Answer = {**LATER, "timing": "in_advance"}
 YEARLY = {"key": "bounds", "name": "Bounds", "per": "year"}
+MONTHLY = {"key": "bounds", "name": "Bounds"}
 PROMISE = {"key": "promise", "name": "Committed"}
 
 
@@ -79,6 +85,27 @@ def test_the_next_plans_fee_is_not_the_old_ones(
     assert january == [("base", "31.00"), ("fee", "1000.00"), *acted], why
 
 
+@pytest.mark.parametrize(
+    ("limit", "owed", "why"),
+    [
+        ({"maximum": "15.50"}, "-9.50", "19 of 31 days: 9.50 are the most of 19.00"),
+        ({"minimum": "62"}, "19.00", "at least 38.00, of which 19.00 are charged"),
+    ],
+)
+def test_a_month_that_a_yearly_plan_cuts_short(
+    story: Story, limit: dict[str, str], owed: str, why: str
+) -> None:
+    plan(story, "basic", BASE, spend_limits=[{**MONTHLY, **limit}])
+    plan(story, "pro", fee("1200"), interval="year")
+    story.subscribe("acme", "basic", day(1), alignment="anniversary")
+    story.pass_time(day(1, 20))
+    change(story, to("pro"))
+    story.pass_time(day(2, 2))
+    opening, january = bills(story)
+    assert opening == [("base", "31.00")]
+    assert january == [("base", "-12.00"), ("fee", "1200.00"), ("bounds", owed)], why
+
+
 def test_a_coupon_of_one_plan_leaves_the_others_lines_alone(story: Story) -> None:
     plan(story, "basic", LATER)
     plan(story, "pro", fee("100"))
@@ -106,3 +133,89 @@ def test_a_coupon_of_the_new_plan_acts_on_the_bill_at_once(story: Story) -> None
     opening, at_once = sorted(bills(story), key=len)
     assert opening == [("base", "31.00")]
     assert [amount for _, amount in at_once] == ["-16.00", "32.00", "-16.00"], "what is left of it"
+
+
+def test_a_month_ended_and_begun_again_owes_each_part_once(story: Story) -> None:
+    plan(story, "pro", CALLS, spend_limits=[{**MONTHLY, "minimum": "31"}])
+    story.subscribe("acme", "pro", day(1))
+    story.pass_time(day(1, 15))
+    story.post("/v1/subscriptions/acme/cancellation", {"at": "now"})
+    story.pass_time(day(1, 20))
+    change(story, {"kind": "reactivate"})
+    story.pass_time(day(2, 2))
+    told = [bill for bill in bills(story) if bill]
+    assert told == [
+        [("calls", "0.00"), ("bounds", "14.00")],
+        [("calls", "0.00"), ("bounds", "12.00")],
+    ], "14 days, and the 12 from the 20th on"
+
+
+@pytest.mark.parametrize(
+    ("price", "expected", "why"),
+    [
+        (
+            CALLS,
+            [
+                [("calls", "0.00"), ("bounds", "19.00")],
+                [("calls", "0.00"), ("bounds", "21.00")],
+                [("calls", "0.00"), ("bounds", "31.00")],
+            ],
+            "19 and 21 of 31 days, then a whole month",
+        ),
+        (
+            BASE,
+            [
+                [("base", "31.00")],
+                [("base", "-12.00"), ("base", "21.00")],
+                [("base", "31.00")],
+                [("base", "31.00")],
+            ],
+            "the fee is the least: what is given back is of the part before it",
+        ),
+    ],
+)
+def test_a_month_cut_by_another_day_of_billing(
+    story: Story, price: Answer, expected: list[list[tuple[str, str]]], why: str
+) -> None:
+    plan(story, "pro", price, spend_limits=[{**MONTHLY, "minimum": "31", "maximum": "31"}])
+    story.subscribe("acme", "pro", day(1), alignment="anniversary")
+    story.pass_time(day(1, 20))
+    change(story, {"kind": "calendar", "anchor": day(2, 10).isoformat()})
+    story.pass_time(day(3, 11))
+    assert bills(story) == expected, why
+
+
+def test_a_year_stays_where_it_began(story: Story) -> None:
+    """At most 400, and 1,200 promised, then 2,400; from 20 June on billed on the 20th."""
+    promise = {**PROMISE, "per": "year", "amounts": ["1200", "2400"]}
+    limit = {**YEARLY, "maximum": "400"}
+    plan(story, "pro", CALLS, commitments=[promise], spend_limits=[limit])
+    story.subscribe("acme", "pro", day(1), alignment="anniversary")
+    story.call("acme", *[day(1, 2, hour) for hour in range(20)])
+    story.pass_time(day(6, 20))
+    change(story, {"kind": "calendar", "anchor": day(6, 20).isoformat()})
+    story.pass_time(day(7, 2))
+    story.call("acme", *[day(7, 1, hour) for hour in range(22)])
+    story.pass_time(day(1, 21, year=2028))
+    told = bills(story)
+    acted = {number: bill[1:] for number, bill in enumerate(told) if bill[1:]}
+    assert [bill[0] for bill in told[:7]] == [
+        ("calls", "200.00"),
+        *[("calls", "0.00")] * 5,
+        ("calls", "220.00"),
+    ], "to 20 June in six, then from the 20th"
+    assert acted == {
+        6: [("bounds", "-20.00")],
+        12: [("promise", "800.00")],
+        24: [("promise", "2400.00")],
+    }, "each with the bill of the period in which its year ends"
+
+
+def test_a_ramp_begins_when_it_is_paid_for(story: Story) -> None:
+    plan(story, "pro", CALLS, commitments=[{**PROMISE, "amounts": ["100", "200", "300"]}])
+    body = {"key": "acme", "customer": "acme", "plan": "pro", "alignment": "anniversary"}
+    trial = {"days": 60}
+    story.post("/v1/subscriptions", {**body, "starts_at": day(1).isoformat(), "trial": trial})
+    story.pass_time(day(5, 3))
+    owed = [line for bill in bills(story) for line in bill if line[0] == "promise"]
+    assert owed == [("promise", "100.00"), ("promise", "200.00")], "two months after the trial"

@@ -10,7 +10,6 @@ from datetime import datetime
 import msgspec
 
 from tallybook.domain.catalog.coupon import Frequency, KeptCoupon, Redemption
-from tallybook.domain.catalog.interval import Interval
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.spending import Per
 from tallybook.domain.invoicing.assemble import occasion_of
@@ -24,6 +23,7 @@ from tallybook.domain.invoicing.footing import (
     held_at,
     held_coupons,
     place_of,
+    yearly,
 )
 from tallybook.domain.invoicing.invoice import Invoice, LineKind, Occasion
 from tallybook.domain.invoicing.reckoned import plan_versions_of
@@ -115,6 +115,7 @@ class Footings:
             plan_version_id=held.plan_version_id,
             plans=self._contracts.plans,
             cycle=held.cycle,
+            years=held.years,
             starts_at=subscription.starts_at,
             ended=None if isinstance(boundary.decision, Open) else subscription.period,
             service_period=period,
@@ -184,8 +185,7 @@ def _since(subscription: Subscription, plans: Iterable[PlanVersion], starts: dat
         return subscription.starts_at
     if Per.YEAR not in pers:
         return starts
-    yearly = msgspec.structs.replace(subscription.cycle, interval=Interval.YEAR, count=1)
-    return period_containing(yearly, starts).starts
+    return period_containing(yearly(subscription.cycle), starts).starts
 
 
 def recall_footing(
@@ -222,6 +222,7 @@ def recall_footing(
         plan_version_id=held.plan_version_id,
         plans=plans,
         cycle=held.cycle,
+        years=held.years,
         starts_at=subscription.starts_at,
         ended=ended,
         service_period=invoice.period,

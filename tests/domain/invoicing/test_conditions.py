@@ -16,9 +16,16 @@ from contracts import day
 from tallybook.domain.catalog.coupon import CouponOffer
 from tallybook.domain.catalog.interval import Interval
 from tallybook.domain.catalog.plan import PlanTerms
+from tallybook.domain.catalog.spending import Per
 from tallybook.domain.invoicing.conditions import ConditionLine, condition_lines
 from tallybook.domain.invoicing.coupon_lines import PricedLine
-from tallybook.domain.invoicing.footing import EarlierLine, Footing, HeldCoupon
+from tallybook.domain.invoicing.footing import (
+    EarlierLine,
+    Footing,
+    HeldCoupon,
+    counted_over,
+    counts_from,
+)
 from tallybook.domain.invoicing.invoice import LineKind
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span
@@ -363,3 +370,87 @@ def test_a_limit_on_all_that_a_customer_has(
     own = PricedLine(price_key="calls", name="c", service_starts=day(1), amount=Decimal(30))
     lines = condition_lines([own], footing, digits=2)
     assert owed([lines]) == [expected], why
+
+
+@pytest.mark.parametrize(
+    ("starts", "amount", "counts", "why"),
+    [
+        (day(1, 1), "31", day(1, 1), "of the period"),
+        (day(1, 15), "16", day(1, 1), "what begins in the period is of it"),
+        (day(2, 1), "28", day(2, 1), "the next period's fee, in advance"),
+        (day(1, 20), "-12", day(1, 1), "given back of what was charged with the period"),
+        (day(2, 10), "-18", day(1, 1), "given back of what was charged ahead"),
+        (day(12, 1, year=2025), "5", day(12, 1, year=2025), "charged after all, of before"),
+    ],
+)
+def test_the_time_that_a_line_belongs_to(
+    starts: datetime, amount: str, counts: datetime, why: str
+) -> None:
+    """Of lines that the bill for January prints."""
+    assert counts_from(starts, Decimal(amount), month(0)) == counts, why
+
+
+TRIAL_ENDS = day(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("per", "ended", "anchor", "first", "expected", "why"),
+    [
+        (Per.PERIOD, (day(1), day(1, 20)), day(1), day(1), (0, "19/31", True), "cut short"),
+        (
+            Per.PERIOD,
+            (day(1, 20), day(2, 10)),
+            day(1, 10),
+            day(1),
+            (1, "21/31", True),
+            "what leads up to the new day",
+        ),
+        (
+            Per.PERIOD,
+            (TRIAL_ENDS, day(4, 2)),
+            TRIAL_ENDS,
+            TRIAL_ENDS,
+            (0, "1/1", True),
+            "the first that is paid for, after two months of trial",
+        ),
+        (
+            Per.YEAR,
+            (day(12, 20), day(1, 20, year=2027)),
+            day(1, 20),
+            day(1),
+            (0, "1/1", True),
+            "the year in which it was begun, though the day of billing moved",
+        ),
+        (
+            Per.YEAR,
+            (day(1, 20, year=2027), day(2, 20, year=2027)),
+            day(1, 20),
+            day(1),
+            (1, "1/1", False),
+            "the second year",
+        ),
+    ],
+)
+def test_the_time_that_a_condition_counts(
+    per: Per,
+    ended: tuple[datetime, datetime],
+    anchor: datetime,
+    first: datetime,
+    expected: tuple[int, str, bool],
+    why: str,
+) -> None:
+    """Of a subscription from 1 January, first charged for at `first`, billed from `anchor` on."""
+    cycle = msgspec.structs.replace(MONTHLY, alignment=Alignment.ANNIVERSARY, anchor=anchor)
+    footing = Footing(
+        plan=plan(),
+        cycle=cycle,
+        years=msgspec.structs.replace(cycle, anchor=first),
+        starts_at=day(1),
+        ended=Span(*ended),
+        service_period=Span(*ended),
+        charged=(Span(first, FOREVER),),
+    )
+    over = counted_over(footing, per, prorates=True)
+    assert over is not None
+    number, share, is_over = expected
+    assert (over.number, str(over.share), over.is_over) == (number, share, is_over), why

@@ -9,7 +9,7 @@ Rules: docs/semantics/conditions.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -26,12 +26,19 @@ from tallybook.domain.catalog.spending import (
 )
 from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Step, line, single
 from tallybook.domain.invoicing.coupon_lines import PricedLine, coupon_lines
-from tallybook.domain.invoicing.footing import Counted, EarlierLine, Footing, counted_over
+from tallybook.domain.invoicing.footing import (
+    Counted,
+    EarlierLine,
+    Footing,
+    counted_over,
+    counts_from,
+)
 from tallybook.domain.invoicing.invoice import LineKind
 from tallybook.domain.kernel.decimals import exactly
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import from_units, round_decimal, to_units
 from tallybook.domain.rating.commitments import overage_of, worth_of
+from tallybook.domain.subscriptions.calendar import period_containing
 
 
 class ConditionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -86,14 +93,7 @@ class _Book:
         self.footing = footing
         self.digits = digits
         self.lines: list[ConditionLine] = []
-        self._counted = [
-            *footing.earlier,
-            *(
-                EarlierLine(each.price_key, LineKind.PRICE, each.service_starts, each.amount)
-                for each in priced
-                if not each.is_of_next
-            ),
-        ]
+        self._counted = [*footing.earlier, *_countable(priced, footing)]
         self._acted: list[_Act] = []
 
     def add(self, act: _Act) -> None:
@@ -136,7 +136,7 @@ class _Book:
             (
                 each.amount
                 for each in self._counted
-                if each.service_starts in over.span
+                if each.counts_from in over.span
                 and (is_wide or not each.of_another)
                 and (
                     (not prices or each.price_key in prices)
@@ -157,7 +157,7 @@ class _Book:
                 for each in self._counted
                 if each.kind is kind
                 and each.price_key == condition.key
-                and each.service_starts in over.span
+                and each.counts_from in over.span
                 and (is_wide or not each.of_another)
             ),
             ZERO,
@@ -195,6 +195,22 @@ class _Book:
         if over.share.is_whole:
             return amount
         return round_decimal(over.share.of(amount), self.digits)
+
+
+def _countable(priced: Iterable[PricedLine], footing: Footing) -> Iterator[EarlierLine]:
+    """The lines of this bill's prices as conditions count them, without those of what is next.
+
+    What it gives back of time beyond the full period was not charged with it, and does not count.
+    """
+    period = footing.ended or footing.service_period
+    full = period_containing(footing.cycle, period.starts)
+    for each in priced:
+        if each.is_of_next:
+            continue
+        starts = each.service_starts
+        if starts < full.ends:
+            starts = counts_from(starts, each.amount, period)
+        yield EarlierLine(each.price_key, LineKind.PRICE, starts, each.amount)
 
 
 def _promised(book: _Book, commitment: Commitment, over: Counted) -> Decimal:

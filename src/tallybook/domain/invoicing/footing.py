@@ -37,13 +37,14 @@ KEPT = "allowance_kept"
 class EarlierLine(msgspec.Struct, frozen=True, gc=False):
     """A line of an earlier invoice of the subscription, as far as conditions count it.
 
-    `amount` is the printed one, in major units. `carried` is what an allowance left. `of_another`
-    says that it is of another subscription of the customer's.
+    It belongs to the time that `counts_from` lies in. `amount` is the printed one, in major units.
+    `carried` is what an allowance left. `of_another` says that it is of another subscription of the
+    customer's.
     """
 
     price_key: str
     kind: LineKind
-    service_starts: datetime
+    counts_from: datetime
     amount: Decimal
     carried: tuple[Carried, ...] = ()
     of_another: bool = False
@@ -92,14 +93,15 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
     `plan` is the version whose conditions hold: the one in force when the period `ended`, which is
     None where the subscription begins. `charged` is when it was charged for, without trials and
     pauses. `is_last` says that no period follows. With `is_supposed` the period is only thought of:
-    a whole one, the first of its kind, with nothing billed before it. `plans` are all that lines of
-    the bill may be of, by version id.
+    a whole one, the first of its kind, with nothing billed before it. Years are those of the
+    calendar `years`; `plans` are all that lines of the bill may be of, by version id.
     """
 
     plan: PlanTerms
     plan_version_id: str = ""
     plans: Mapping[str, PlanTerms] = {}
     cycle: Cycle
+    years: Cycle | None = None
     starts_at: datetime
     ended: Span | None
     service_period: Span
@@ -111,10 +113,11 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """Which version's conditions hold at a boundary, and by which calendar."""
+    """Which version's conditions hold at a boundary, by which calendar, and whose years."""
 
     plan_version_id: str
     cycle: Cycle
+    years: Cycle
     charged: tuple[Span, ...]
 
 
@@ -127,8 +130,9 @@ def held_at(
     """
     if course is None:
         always = (Span(subscription.starts_at, FOREVER),)
+        cycle = subscription.cycle
         return Held(
-            plan_version_id=subscription.plan_version_id, cycle=subscription.cycle, charged=always
+            plan_version_id=subscription.plan_version_id, cycle=cycle, years=cycle, charged=always
         )
     if isinstance(boundary, Open):
         at = boundary.period.starts
@@ -136,8 +140,13 @@ def held_at(
         ended = boundary if isinstance(boundary, Span) else subscription.period
         at = max(ended.ends - _TICK, ended.starts)
     terms = course.terms_at(at) or course.basis.terms
-    charged = tuple(part.span for part in course.line if part.terms.is_charged)
-    return Held(plan_version_id=terms.plan_version_id, cycle=terms.cycle, charged=_joined(charged))
+    charged = [part for part in course.line if part.terms.is_charged]
+    return Held(
+        plan_version_id=terms.plan_version_id,
+        cycle=terms.cycle,
+        years=charged[0].terms.cycle if charged else terms.cycle,
+        charged=_joined(part.span for part in charged),
+    )
 
 
 def _joined(spans: Iterable[Span]) -> tuple[Span, ...]:
@@ -152,8 +161,8 @@ def _joined(spans: Iterable[Span]) -> tuple[Span, ...]:
 class Counted(msgspec.Struct, frozen=True):
     """The time over which a condition counts at a boundary.
 
-    `number` counts such times from the subscription's start, from 0. `is_over` says that it ends
-    with this bill. `share` is the part of a full one that is charged for.
+    `number` counts such times from the first that is charged for, from 0. `is_over` says that it
+    ends with this bill. `share` is the part of a full one that is charged for.
     """
 
     span: Span
@@ -173,18 +182,36 @@ def counted_over(footing: Footing, per: Per, *, prorates: bool) -> Counted | Non
         return Counted(Span(ended.starts, FOREVER), 0, per is Per.PERIOD, WHOLE)
     if per is Per.TOTAL:
         return Counted(Span(footing.starts_at, FOREVER), 0, footing.is_last, WHOLE)
-    cycle = footing.cycle
-    if per is Per.YEAR:
-        cycle = msgspec.structs.replace(cycle, interval=Interval.YEAR, count=1)
-    whole = period_containing(cycle, ended.starts)
-    number = last_boundary(cycle, ended.starts) - last_boundary(cycle, footing.starts_at)
-    is_over = footing.is_last or ended.ends >= whole.ends or per is Per.PERIOD
-    upto = ended.ends if footing.is_last or per is Per.PERIOD else whole.ends
-    span = Span(max(whole.starts, min(footing.starts_at, ended.starts)), whole.ends)
-    share = _share(cycle, footing.charged, Span(span.starts, upto))
+    if per is Per.PERIOD:
+        cycle, span, is_over = footing.cycle, ended, True
+        share = _share(cycle, footing.charged, ended)
+    else:
+        cycle = yearly(footing.years or footing.cycle)
+        whole = period_containing(cycle, ended.starts)
+        span = Span(max(whole.starts, min(footing.starts_at, ended.starts)), whole.ends)
+        is_over = footing.is_last or ended.ends >= whole.ends
+        upto = min(ended.ends, whole.ends) if footing.is_last else whole.ends
+        share = _share(cycle, footing.charged, Span(span.starts, upto))
     if not share.numerator:
         return None
-    return Counted(span, number, is_over, share if prorates else WHOLE)
+    number = last_boundary(cycle, ended.starts) - last_boundary(cycle, footing.charged[0].starts)
+    return Counted(span, max(number, 0), is_over, share if prorates else WHOLE)
+
+
+def yearly(cycle: Cycle) -> Cycle:
+    """The years of a calendar, whatever its periods are."""
+    return msgspec.structs.replace(cycle, interval=Interval.YEAR, count=1)
+
+
+def counts_from(starts: datetime, amount: Decimal, period: Span) -> datetime:
+    """The instant whose time a line belongs to that the bill for `period` prints.
+
+    What is given back belongs to the period of the bill that does so, as what begins in that period
+    does; what begins after it, as the fee for the next, or began before it, where it begins.
+    """
+    if amount < 0 or starts < period.ends:
+        return min(starts, period.starts)
+    return starts
 
 
 def _share(cycle: Cycle, charged: Iterable[Span], within: Span) -> Share:
@@ -218,20 +245,19 @@ def place_of(invoice: InvoiceHeader) -> tuple[datetime, int]:
 
 
 def earlier_lines_of(invoice: Invoice, *, of_another: bool = False) -> list[EarlierLine]:
-    """The lines of a bill as those after it count them."""
+    """The lines of a bill as those after it count them; another subscription's by their service."""
     digits = minor_digits(invoice.currency)
-    return [
-        EarlierLine(
-            line.price_key,
-            line.kind,
-            line.service_period.starts,
-            from_units(line.amount_minor, digits),
-            kept_by(line.working) if line.kind is LineKind.ALLOWANCE else (),
-            of_another,
-        )
-        for line in invoice.lines
-        if line.kind is not LineKind.COUPON
-    ]
+    counted = []
+    for line in invoice.lines:
+        if line.kind is LineKind.COUPON:
+            continue
+        amount = from_units(line.amount_minor, digits)
+        starts = line.service_period.starts
+        if not of_another:
+            starts = counts_from(starts, amount, invoice.period)
+        kept = kept_by(line.working) if line.kind is LineKind.ALLOWANCE else ()
+        counted.append(EarlierLine(line.price_key, line.kind, starts, amount, kept, of_another))
+    return counted
 
 
 def kept_by(working: Iterable[Step]) -> tuple[Carried, ...]:

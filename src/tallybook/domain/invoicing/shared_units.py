@@ -89,5 +89,5 @@ def carried_into(footing: Footing, allowance: SharedAllowance) -> tuple[Carried,
         for each in footing.earlier
         if each.kind is LineKind.ALLOWANCE and each.price_key == allowance.key
     ]
-    last = max(lines, key=lambda each: each.service_starts, default=None)
+    last = max(lines, key=lambda each: each.counts_from, default=None)
     return () if last is None else last.carried

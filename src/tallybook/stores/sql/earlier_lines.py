@@ -9,8 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from tallybook.domain.invoicing.footing import EarlierLine, EarlierWanted, kept_by
+from tallybook.domain.invoicing.footing import EarlierLine, EarlierWanted, counts_from, kept_by
 from tallybook.domain.invoicing.invoice import InvoiceStatus, LineKind, Occasion
+from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import from_units, minor_digits
 from tallybook.stores.sql.database import Instant
 from tallybook.stores.sql.invoices import INVOICE_LINES, INVOICES
@@ -44,12 +45,14 @@ class SqlEarlierLines:
             return {}
         found: dict[str, list[EarlierLine]] = defaultdict(list)
         for row in self._rows(wanted):
+            amount = from_units(int(row.amount_minor), minor_digits(row.currency))
+            period = Span(row.period_starts, row.period_ends)
             found[row.subscription_id].append(
                 EarlierLine(
                     row.price_key,
                     LineKind(row.kind),
-                    row.service_starts,
-                    from_units(int(row.amount_minor), minor_digits(row.currency)),
+                    counts_from(row.service_starts, amount, period),
+                    amount,
                     kept_by(row.working or ()),
                 )
             )
@@ -146,6 +149,8 @@ class SqlEarlierLines:
             sa.select(
                 _ROW.subscription_id,
                 _ROW.currency,
+                _ROW.period_starts,
+                _ROW.period_ends,
                 _LINE.price_key,
                 _LINE.kind,
                 _LINE.service_starts,
