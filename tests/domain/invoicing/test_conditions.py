@@ -407,6 +407,14 @@ TRIAL_ENDS = day(3, 2)
         ),
         (
             Per.PERIOD,
+            (day(1, 15), day(4)),
+            day(1),
+            day(1),
+            (0, "79/31", True),
+            "reaches back over a gap: 17 of 31 days and two months",
+        ),
+        (
+            Per.PERIOD,
             (TRIAL_ENDS, day(4, 2)),
             TRIAL_ENDS,
             TRIAL_ENDS,

@@ -21,7 +21,12 @@ from tallybook.domain.kernel.money import from_units, minor_digits
 from tallybook.domain.kernel.shares import NOTHING, WHOLE, Share
 from tallybook.domain.rating.allowances import Carried
 from tallybook.domain.rating.rated_line import Step
-from tallybook.domain.subscriptions.calendar import Cycle, last_boundary, period_containing
+from tallybook.domain.subscriptions.calendar import (
+    Cycle,
+    last_boundary,
+    period_containing,
+    periods_between,
+)
 from tallybook.domain.subscriptions.course import Course
 from tallybook.domain.subscriptions.cycle import End, Open, Renew
 from tallybook.domain.subscriptions.proration import share_of_period
@@ -215,16 +220,18 @@ def counts_from(starts: datetime, amount: Decimal, period: Span) -> datetime:
 
 
 def _share(cycle: Cycle, charged: Iterable[Span], within: Span) -> Share:
-    """The share of the full time around `within` that is charged for."""
+    """The share of the full time around `within` that is charged for.
+
+    More than one where an end is undone, and the period reaches back over the gap that it left.
+    """
     found = NOTHING
     for span in charged:
         starts, ends = max(span.starts, within.starts), min(span.ends, within.ends)
         if starts >= ends:
             continue
-        share = share_of_period(cycle, Span(starts, ends))
-        if share.is_whole:
-            return share
-        found = _added(found, share) if found.numerator else share
+        for part in periods_between(cycle, Span(starts, ends)):
+            share = share_of_period(cycle, part)
+            found = _added(found, share) if found.numerator else share
     return found
 
 
