@@ -7,16 +7,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
-from event_sending import append, everything, sent
+from event_sending import ARRIVED, append, everything, sent
+from tallybook.domain.events.forms import Form
+from tallybook.domain.events.reading import read_events
 from tallybook.domain.kernel.errors import Unavailable
 from tallybook.services.ports import Appended
 from tallybook.stores.columnar import spool as spools
 from tallybook.stores.columnar import spooled
+from tallybook.stores.columnar.block import Appending, Block
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.event_log import ColumnarEventLog
 from tallybook.stores.columnar.event_table import ClickHouseEvents
+from tallybook.stores.columnar.spooled import ENOUGH_BYTES
 
 
 @pytest.fixture
@@ -115,6 +121,48 @@ def test_a_table_that_fails_for_a_while(
     wait_until(lambda: is_caught_up(log))
     assert ids_in(log) == ["a", "b"]
     assert in_table(columnar) == 2
+
+
+def test_a_portion_of_which_the_table_took_the_half_is_carried_to_its_end(
+    opened: Callable[[], ColumnarEventLog],
+    columnar: Columnar,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spooled, "PAUSE_SECONDS", 0.05)
+    log = opened()
+    insert = ClickHouseEvents.insert
+
+    def takes_half(self: ClickHouseEvents, rows: bytes, through: int) -> None:
+        lines = rows.split(b"\n")
+        insert(self, b"\n".join(lines[: len(lines) // 2]), through)
+        raise RuntimeError("the engine went out of order")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ClickHouseEvents, "insert", takes_half)
+        send(log, "a", "b", "c", "d")
+        with pytest.raises(Unavailable):
+            log.position()
+    wait_until(lambda: is_caught_up(log))
+    assert ids_in(log) == ["a", "b", "c", "d"]
+    assert in_table(columnar) == 4
+
+
+def test_what_is_carried_at_once_is_one_part(columnar: Columnar) -> None:
+    """So a crash leaves all of it in the table or nothing, and little is merged afterwards."""
+    table = ClickHouseEvents(columnar)
+    reading = read_events(msgspec.json.encode([sent(f"{n}") for n in range(10_000)]), Form.JSON)
+    block = Block([Appending("org_a", reading.events, reading.texts, ARRIVED)] * 20)
+    rows = block.rows(np.ones(len(block), np.bool_), 0)
+    assert len(block) == 200_000
+    assert len(rows) > ENOUGH_BYTES / 2
+    with columnar.client() as client:
+        client.command("SYSTEM STOP MERGES events")
+        table.insert(rows, len(block))
+        parts = client.query(
+            "SELECT count(), sum(rows) FROM system.parts "
+            "WHERE active AND database = currentDatabase() AND table = 'events'"
+        ).result_rows
+    assert parts == [(1, 200_000)]
 
 
 def test_no_more_is_taken_than_may_wait(

@@ -75,8 +75,9 @@ class _Flight:
 
 
 class Committer:
-    """Appends blocks, one after another, to a table whose identities up to `position` are known.
+    """Appends blocks, one after another, to a table all of whose identities `index` knows.
 
+    `extent` is the table's highest position, and how many events it has.
     `learn` is called before the position moves past what is no event of a customer, a correction:
     whoever asks as of a position has then been told of all corrections up to it.
     """
@@ -85,15 +86,14 @@ class Committer:
         self,
         table: EventTable,
         index: IdentityIndex,
-        position: int,
+        extent: tuple[int, int],
         learn: Callable[[], None] = lambda: None,
     ) -> None:
-        self.position = position
+        self.position, self._events = extent
         self._table = table
         self._index = index
         self._learn = learn
-        self._events = table.count(position)
-        self._promised = position
+        self._promised = self.position
         self._hope = 0
         self._is_sure = True
         self._flying: deque[_Flight] = deque()

@@ -43,10 +43,10 @@ class ColumnarEventLog:
             learn()
 
         index = IdentityIndex()
-        position = self._table.position()
-        index.load(self._table.identities(), expected=self._table.count(position))
+        position, events = self._table.extent()
+        index.load(self._table.identities(), expected=events)
         learn_all()
-        self._committer = Committer(self._table, index, position, learn_all)
+        self._committer = Committer(self._table, index, (position, events), learn_all)
 
     def position(self) -> int:
         """The as-of of now: no event will ever appear at or below it that is not there yet."""

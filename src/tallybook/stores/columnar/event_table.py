@@ -126,11 +126,12 @@ class ClickHouseEvents:
                 )
             threading.Event().wait(0.2)
 
-    def position(self) -> int:
-        """The highest position; 0 of an empty table."""
+    def extent(self) -> tuple[int, int]:
+        """The highest position, and how many events there are; zeros of an empty table."""
         with self._columnar.client() as client:
-            position: int = client.query("SELECT max(position) FROM events").result_rows[0][0]
-            return position
+            rows = client.query("SELECT max(position), count() FROM events").result_rows
+            position, events = rows[0]
+            return position, events
 
     def identities(self) -> Iterator[tuple[Hashes, Hashes]]:
         """Identity and content of every event, in portions."""

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import structlog
 
 from tallybook.domain.events.event import EventQuery, StoredEvent
-from tallybook.domain.kernel.errors import Unavailable
 from tallybook.stores.columnar.deduplication import Kept
 from tallybook.stores.columnar.event_table import ClickHouseEvents
 from tallybook.stores.columnar.identity_index import Hashes
@@ -47,11 +46,11 @@ class SpooledEvents:
     def __init__(self, table: ClickHouseEvents, spool: Spool) -> None:
         self._table = table
         self._spool = spool
+        self._carried, self._events = table.extent()
         self._carry_left_behind()
+        self._appended = self._carried
         self._line: deque[tuple[bytes, int]] = deque()
         self._backlog = 0
-        self._appended = self._carried = table.position()
-        self._events = table.count(self._carried)
         self._fault: BaseException | None = None
         self._is_awaited = False
         self._is_closed = False
@@ -64,7 +63,7 @@ class SpooledEvents:
         """Take a block, the last position of which is `through`: afterwards it is on disk."""
         with self._changed:
             if self._backlog >= MAX_BACKLOG_BYTES:
-                raise self._unavailable()
+                raise refusal_for(self._fault or TimeoutError())
         self._spool.append(rows, through)
         with self._changed:
             self._line.append((rows, through))
@@ -85,7 +84,7 @@ class SpooledEvents:
                 PATIENCE_SECONDS,
             )
             if self._carried < through:
-                raise self._unavailable()
+                raise refusal_for(self._fault or TimeoutError())
 
     def check(self) -> None:
         """Pass if all that was written is on disk, as far as can be told without reading it."""
@@ -109,10 +108,11 @@ class SpooledEvents:
 
     # What the table tells, it tells of all that was inserted.
 
-    def position(self) -> int:
-        """The highest position; 0 of an empty table."""
+    def extent(self) -> tuple[int, int]:
+        """The highest position, and how many events there are; zeros of an empty table."""
         self.catch_up()
-        return self._table.position()
+        with self._changed:
+            return self._carried, self._events
 
     def identities(self) -> Iterator[tuple[Hashes, Hashes]]:
         """Identity and content of every event, in portions."""
@@ -171,13 +171,16 @@ class SpooledEvents:
     def _is_in_the_table(self, portion: Sequence[tuple[bytes, int]]) -> bool:
         """Whether the portion is in the table now, after having tried to bring it there."""
         through = portion[-1][1]
+        rows = b"\n".join([rows for rows, _ in portion])
+        number = 1 + rows.count(b"\n")
         try:
             with self._engine:
                 if self._fault is not None:
                     self._table.settle()
                     self._check_nothing_is_missing()
-                if self._fault is None or self._table.position() < through:
-                    self._table.insert(b"\n".join([rows for rows, _ in portion]), through)
+                    rows = _beyond(self._table.extent()[0], rows)
+                if rows:
+                    self._table.insert(rows, through)
         except BaseException as error:  # whatever it was, the spool has the rows
             with self._changed:
                 self._fault = error
@@ -187,7 +190,7 @@ class SpooledEvents:
         with self._changed:
             self._fault = None
             self._carried = through
-            self._events += sum(1 + rows.count(b"\n") for rows, _ in portion)
+            self._events += number
             self._backlog -= sum(len(rows) for rows, _ in portion)
             self._changed.notify_all()
         try:
@@ -203,16 +206,12 @@ class SpooledEvents:
             raise events_missing(missing)
 
     def _carry_left_behind(self) -> None:
-        position = self._table.position()
-        for rows in _portions(self._spool.left_behind(position), ENOUGH_BYTES):
-            new = [row for row in rows.split(b"\n") if _position_of(row) > position]
-            self._table.insert(b"\n".join(new), _position_of(new[-1]))
+        for rows in _portions(self._spool.left_behind(self._carried), ENOUGH_BYTES):
+            new = _beyond(self._carried, rows)
+            self._carried = _position_of(new[new.rfind(b"\n") + 1 :])
+            self._events += 1 + new.count(b"\n")
+            self._table.insert(new, self._carried)
         self._spool.forget_left_behind()
-
-    def _unavailable(self) -> Unavailable:
-        if isinstance(refusal := refusal_for(self._fault or TimeoutError()), Unavailable):
-            return refusal
-        raise refusal
 
 
 def _portions(blocks: Iterable[bytes], enough: int) -> Iterator[bytes]:
@@ -227,6 +226,11 @@ def _portions(blocks: Iterable[bytes], enough: int) -> Iterator[bytes]:
             waiting, size = [], 0
     if waiting:
         yield b"\n".join(waiting)
+
+
+def _beyond(position: int, rows: bytes) -> bytes:
+    """Of rows in the order of their positions those after `position`."""
+    return b"\n".join([row for row in rows.split(b"\n") if _position_of(row) > position])
 
 
 def _position_of(row: bytes) -> int:

@@ -14,6 +14,7 @@ from tallybook.domain.events.quality import PropertySeen, SourceSeen, TypeDay, T
 from tallybook.domain.kernel.instants import Span
 from tallybook.stores.columnar.block import identity_of
 from tallybook.stores.columnar.client import Columnar
+from tallybook.stores.columnar.event_log import ColumnarEventLog
 from tallybook.stores.columnar.parameters import Parameters, from_microseconds, month_of
 from tallybook.stores.columnar.stored import STORED, stored_event
 
@@ -33,10 +34,11 @@ _MAX_NAMES = 1000
 
 
 class ColumnarTraffic:
-    """The `Traffic` port."""
+    """The `Traffic` port. What was acknowledged before it is asked is seen."""
 
-    def __init__(self, columnar: Columnar) -> None:
+    def __init__(self, columnar: Columnar, log: ColumnarEventLog) -> None:
         self._columnar = columnar
+        self._log = log
 
     def types(self, organization_id: str, span: Span, *, limit: int) -> list[TypeSeen]:
         """The types that arrived in the span, those with the most events first."""
@@ -203,6 +205,7 @@ class ColumnarTraffic:
         }
 
     def _rows(self, statement: str, bind: Parameters) -> Sequence[Sequence[Any]]:
+        self._log.position()  # waits for what is acknowledged and not in the table yet
         with self._columnar.client() as client:
             rows: Sequence[Sequence[Any]] = client.query(
                 statement, parameters=bind.values
