@@ -24,6 +24,7 @@ from tallybook.services.ingest_events import ingest_events
 from tallybook.services.ports import Wiring
 from tallybook.services.report_quality import report_quality
 from tallybook.stores.columnar.client import Columnar
+from tallybook.stores.columnar.event_log import ColumnarEventLog
 from tallybook.stores.columnar.traffic import ColumnarTraffic
 from tallybook.stores.sql import event_counts
 from tallybook.stores.sql.database import open_database
@@ -36,6 +37,12 @@ ALWAYS = Span(datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
 
 def happened(source: str = "api", kind: Happening = Happening.DUPLICATE) -> tuple[Any, ...]:
     return ("call", source, kind)
+
+
+def traffic(columnar: Columnar) -> ColumnarTraffic:
+    log = ColumnarEventLog(columnar)
+    log.close()  # nothing is appended
+    return ColumnarTraffic(columnar, log)
 
 
 @pytest.fixture
@@ -100,7 +107,7 @@ def test_memory_is_bounded_by_counting_sources_together(
 def test_how_a_value_reads(columnar: Columnar, text: str, kind: str, why: str) -> None:
     rows = EventRows(columnar)
     rows.keep([event("2026-03-01T00:00:00Z", {"x": text})])
-    [seen] = ColumnarTraffic(columnar).properties(rows.organization_id, ["call"], ALWAYS)
+    [seen] = traffic(columnar).properties(rows.organization_id, ["call"], ALWAYS)
     assert seen.kinds == {kind: 1}, why
 
 
@@ -110,7 +117,7 @@ def test_lateness_is_arrival_less_time_of_the_event(columnar: Columnar) -> None:
     late = [timedelta(seconds=number) for number in range(100)]
     rows.keep([event(arrived - each, id=f"{each}") for each in late])
     rows.keep([event(arrived + timedelta(milliseconds=1500), type_="ahead")])
-    ahead, call = ColumnarTraffic(columnar).days(rows.organization_id, ["call", "ahead"], ALWAYS)
+    ahead, call = traffic(columnar).days(rows.organization_id, ["call", "ahead"], ALWAYS)
     assert (call.events, call.day, call.lateness_max) == (100, arrived.date(), "99.000")
     assert call.lateness_p50 == "49.500", "half of 0 to 99 seconds"
     assert (ahead.lateness_p99, ahead.lateness_max) == ("-1.500", "-1.500"), "ahead of our clock"

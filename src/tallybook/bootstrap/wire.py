@@ -121,7 +121,7 @@ def wire(
         late_events=ColumnarLateEvents(columnar, index),
         event_rules=SqlEventRules(engine),
         event_counts=SqlEventCounts(engine),
-        traffic=ColumnarTraffic(columnar),
+        traffic=ColumnarTraffic(columnar, event_log),
         workers=BoundedWorkers(),
         now=now,
         new_id=IdMaker(),

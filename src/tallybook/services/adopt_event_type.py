@@ -40,7 +40,6 @@ def discover_event_types(
     wiring: Wiring, organization_id: str, *, days: int, only: str = ""
 ) -> list[Discovery]:
     """The types that arrived in the last `days`, those with the most events first."""
-    wiring.event_log.position()  # what was acknowledged before is found from here on
     span = recent(wiring, days)
     types = wiring.traffic.types(organization_id, span, limit=MAX_TYPES)
     types = [seen for seen in types if only in ("", seen.type)]

@@ -65,7 +65,6 @@ def amend_events(
     why = checked_reason(reason)
     _check_number(amendments)
     correction_id = wiring.new_id("cor")
-    wiring.event_log.position()  # what was acknowledged before is found from here on
     originals = wiring.corrections.found(
         organization_id, [(each.source, each.id) for each in amendments]
     )

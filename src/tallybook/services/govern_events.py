@@ -113,7 +113,6 @@ def hold_events(
     that it would be without. One that was held before is not kept twice.
     """
     numbers = list(held)
-    wiring.event_log.position()  # what was acknowledged before is found from here on
     stored = wiring.traffic.stored(organization_id, [held[number].sent for number in numbers])
     in_log = {numbers[place]: kept for place, kept in stored.items()}
     with wiring.books.begin(organization_id) as records:

@@ -204,7 +204,6 @@ def replay_held(
 
 def _in_log(wiring: Wiring, organization_id: str, stretch: list[Held]) -> set[tuple[str, str]]:
     """The identities of those that the log has, as they were sent or as they are by now."""
-    wiring.event_log.position()  # what was acknowledged before is found from here on
     events = [event for held in stretch for event in (held.sent, held.event)]
     stored = wiring.traffic.stored(organization_id, events)
     return {(each.source, each.id) for each in stored.values()}

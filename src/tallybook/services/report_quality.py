@@ -88,7 +88,6 @@ def report_quality(
     conflicts, violations that were only warned of and rejections leave no event behind: they are
     counted as they happen, and a server that is killed forgets the last seconds of them.
     """
-    wiring.event_log.position()  # what was acknowledged before is found from here on
     now = wiring.now()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     span = Span(midnight - timedelta(days=days - 1), now + timedelta(seconds=1))
