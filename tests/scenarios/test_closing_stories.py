@@ -431,23 +431,47 @@ def test_one_that_cannot_be_closed_holds_up_no_other(story: Story, clock: Clock)
     assert [len(story.invoices(key)) for key in ("acme", "beta")] == [0, 3]
 
 
-def test_an_amount_of_absurdly_many_digits_holds_up_no_other(story: Story, clock: Clock) -> None:
-    endless = "9" * 26 + "." + "9" * 12
+ENDLESS = "9" * 26 + "." + "9" * 12
+
+
+def absurd_plan(story: Story) -> None:
+    """A plan whose amounts are of more digits than are calculated with, from many units on."""
     absurd: Answer = {
         "key": "calls",
         "name": "Calls",
         "meter": "sizes",
-        "rule": {"model": "per_unit", "unit_amount": endless},
-        "conversion": {"multiply_by": endless},
+        "rule": {"model": "per_unit", "unit_amount": ENDLESS},
+        "conversion": {"multiply_by": ENDLESS},
         "discount_pct": "0.0000000001",
     }
     story.meter("sizes", value="size")
-    terms = {"key": "absurd", "name": "Absurd", "currency": "EUR", "prices": [absurd]}
-    story.post("/v1/plans", terms)
+    story.post("/v1/plans", {"key": "absurd", "name": "-", "currency": "EUR", "prices": [absurd]})
+
+
+def test_a_verification_of_absurdly_many_digits_is_refused(
+    story: Story, clock: Clock, columnar: Columnar
+) -> None:
+    absurd_plan(story)
+    story.customer("acme")
+    story.subscribe("acme", "absurd", day(1))
+    clock.now = day(2)
+    story.call("acme", day(1, 5), size="0")
+    assert story.bill()["invoices"] == 1
+    [january] = story.invoices("acme")
+    change = f"ALTER TABLE events UPDATE properties = map('size', '{ENDLESS}') WHERE id = 'e1'"
+    with columnar.client() as client:
+        client.command(change, settings={"mutations_sync": 2})
+    problem = story.refused(f"/v1/invoices/{january['id']}/verify", {})
+    assert (problem["status"], problem["code"]) == (422, "amount_too_long")
+    assert problem["mend"]
+
+
+def test_an_amount_of_absurdly_many_digits_holds_up_no_other(story: Story, clock: Clock) -> None:
+    absurd_plan(story)
     for key, plan in (("acme", "absurd"), ("beta", "usage")):
         story.customer(key)
         story.subscribe(key, plan, day(1))
-        story.call(key, day(1), size=endless)
+        story.call(key, day(1), size=ENDLESS)
     clock.now = day(2)
     run = story.bill()
     [stuck] = run["stuck"]

@@ -14,9 +14,9 @@ import msgspec
 
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.invoicing.billing_run import (
-    AMOUNT_TOO_LONG,
     BillingRun,
     Stuck,
+    amount_too_long,
     stuck_at,
     totals_of,
 )
@@ -269,7 +269,7 @@ def _draw_up_all(
             stuck.append(stuck_at(boundary.subscription.key, refusal))
             continue
         except decimal.Inexact:
-            stuck.append(stuck_at(boundary.subscription.key, AMOUNT_TOO_LONG))
+            stuck.append(stuck_at(boundary.subscription.key, amount_too_long()))
             continue
         drawn_up.append(boundary)
         if invoice is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import decimal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.invoicing.assemble import condition_item, line_item
+from tallybook.domain.invoicing.billing_run import amount_too_long
 from tallybook.domain.invoicing.charges import Charge, RatedCharge, rate_fee, rate_metered
 from tallybook.domain.invoicing.footing import Footing
 from tallybook.domain.invoicing.invoice import Invoice, LineItem, LineKind, Occasion
@@ -59,7 +61,8 @@ def verify_invoice(wiring: Wiring, organization_id: str, invoice_id: str) -> Ver
 def recompute(wiring: Wiring, facts: Facts) -> dict[int, LineItem]:
     """Every line by its number, counted as of the invoice's position and rated anew.
 
-    One is missing where the plan version has not its price or the meter is not there.
+    One is missing where the plan version has not its price or the meter is not there. `Invalid`
+    where an amount has more digits than are calculated with.
     """
     charges = {
         number: charge
@@ -74,7 +77,10 @@ def recompute(wiring: Wiring, facts: Facts) -> dict[int, LineItem]:
         return _rate(wiring, facts, charge, number, allowance_left)
 
     digits = minor_digits(facts.invoice.currency)
-    rated, conditions = rate_bill(list(charges.values()), rate, facts.footing, digits=digits)
+    try:
+        rated, conditions = rate_bill(list(charges.values()), rate, facts.footing, digits=digits)
+    except decimal.Inexact:
+        raise amount_too_long() from None
     recomputed = {
         number: line_item(number, one, digits) for number, one in zip(numbers, rated, strict=True)
     }

@@ -11,11 +11,15 @@ import msgspec
 from tallybook.domain.invoicing.invoice import Invoice
 from tallybook.domain.kernel.errors import Invalid, Refusal
 
-AMOUNT_TOO_LONG = Invalid(
-    "amount_too_long",
-    "An amount of this period has more digits than are calculated with exactly.",
-    mend="Look at the quantities and prices of its plan: one of them is absurdly large or fine.",
-)
+
+def amount_too_long() -> Invalid:
+    """Of a bill that cannot be calculated without losing digits."""
+    return Invalid(
+        "amount_too_long",
+        "An amount of this period has more digits than are calculated with exactly.",
+        mend="Look at the quantities and prices of its plan: one of them is absurdly large or "
+        "fine.",
+    )
 
 
 class Stuck(msgspec.Struct, frozen=True, kw_only=True):
