@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
@@ -20,3 +21,12 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
     results: list[T]
     next: str | None = None
+
+
+def page_of(found: Sequence[T], limit: int, key: Callable[[T], str]) -> Page[T]:
+    """A page of what was found when one more than `limit` was asked for; `next` is the last's key.
+
+    That one more is how it is known that the list goes on. It is not answered.
+    """
+    results = list(found[:limit])
+    return Page(results, key(results[-1]) if len(found) > limit else None)

@@ -10,7 +10,7 @@ from litestar import Router, get, post
 from litestar.params import PathParameter, QueryParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.routes.invoices import InvoiceAnswer, shown_invoice
 from tallybook.api.security import requires
 from tallybook.domain.customers.organization import Scope
@@ -66,9 +66,7 @@ def read_collectives(
     found = list_collectives(
         wiring, organization_id, customer=customer, after=after, limit=limit + 1
     )
-    more = len(found) > limit
-    page = [_shown(each) for each in found[:limit]]
-    return Page(page, page[-1].id if more else None)
+    return page_of([_shown(each) for each in found], limit, lambda each: each.id)
 
 
 @get("/v1/collective-invoices/{document:str}", guards=[requires(Scope.READ)], sync_to_thread=True)

@@ -10,7 +10,7 @@ from litestar import Router, delete, get, post
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.plainly import plainly
 from tallybook.api.security import requires
 from tallybook.domain.catalog.coupon import CouponOffer
@@ -81,9 +81,8 @@ def read_coupons(
 ) -> Page[CouponAnswer]:
     """Coupons in order of their codes."""
     found = list_coupons(wiring, organization_id, after=after, limit=limit + 1)
-    more = len(found) > limit
-    following = found[limit - 1].coupon.offer.key if more else None
-    return plainly(Page([_answer(counted) for counted in found[:limit]], following))
+    answers = [_answer(each) for each in found]
+    return plainly(page_of(answers, limit, lambda each: each.offer.key))
 
 
 @get("/v1/coupons/{code:str}", guards=[requires(Scope.READ)], sync_to_thread=True)

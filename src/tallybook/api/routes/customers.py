@@ -9,7 +9,7 @@ from litestar import Router, get, patch, post
 from litestar.params import JSONBody, PathParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.security import requires
 from tallybook.domain.customers.customer import Customer, CustomerChange, Where
 from tallybook.domain.customers.organization import Scope
@@ -57,8 +57,7 @@ def read_customers(
 ) -> Page[Customer]:
     """Customers in key order."""
     found = list_customers(wiring, organization_id, after=after, limit=limit + 1)
-    more = len(found) > limit
-    return Page(found[:limit], found[limit - 1].key if more else None)
+    return page_of(found, limit, lambda each: each.key)
 
 
 @get("/v1/customers/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)

@@ -10,7 +10,7 @@ from litestar import Router, get, post, put
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.security import requires
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.events.event_type import EventSettings, EventType
@@ -63,8 +63,7 @@ def read_event_types(
 ) -> Page[EventType]:
     """Event types in key order."""
     found = list_event_types(wiring, organization_id, after=after, limit=limit + 1)
-    more = len(found) > limit
-    return Page(found[:limit], found[limit - 1].key if more else None)
+    return page_of(found, limit, lambda each: each.key)
 
 
 @get("/v1/event-types/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)

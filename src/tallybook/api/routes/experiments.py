@@ -10,7 +10,7 @@ from litestar import Router, get, post, put
 from litestar.params import JSONBody, PathParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.security import requires
 from tallybook.domain.catalog.experiment import ExperimentOrder, Exposure, Progress
 from tallybook.domain.customers.organization import Scope
@@ -95,8 +95,7 @@ def read_experiments(
 ) -> Page[ExperimentAnswer]:
     """Experiments in key order."""
     found = list_experiments(wiring, organization_id, after=after, limit=limit + 1)
-    page = [_shown(each) for each in found[:limit]]
-    return Page(page, page[-1].key if len(found) > limit else None)
+    return page_of([_shown(each) for each in found], limit, lambda each: each.key)
 
 
 @get("/v1/experiments/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)
@@ -118,7 +117,7 @@ def read_exposures(
 ) -> Page[Exposure]:
     """Who met which arm, first when, in order of customer key."""
     found = list_exposures(wiring, organization_id, key, after=after, limit=limit + 1)
-    return Page(found[:limit], found[limit - 1].customer if len(found) > limit else None)
+    return page_of(found, limit, lambda each: each.customer)
 
 
 @post(

@@ -10,7 +10,7 @@ from litestar import Router, get, post
 from litestar.params import PathParameter, QueryParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.security import requires
 from tallybook.api.workings import StepAnswer, answer_working
 from tallybook.domain.customers.organization import Scope
@@ -139,9 +139,8 @@ def read_invoices(
         subscription=subscription,
         status=status,
     )
-    more = len(found) > limit
-    page = [InvoiceSummary(**_summary(header)) for header in found[:limit]]
-    return Page(page, page[-1].id if more else None)
+    summaries = [InvoiceSummary(**_summary(header)) for header in found]
+    return page_of(summaries, limit, lambda each: each.id)
 
 
 @get("/v1/invoices/{invoice_id:str}", guards=[requires(Scope.READ)], sync_to_thread=True)

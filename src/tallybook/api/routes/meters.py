@@ -10,7 +10,7 @@ from litestar import Router, get, post, put
 from litestar.params import JSONBody, PathParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.routes.usage import UsageRow, answer_row
 from tallybook.api.security import requires
 from tallybook.domain.customers.organization import Scope
@@ -82,8 +82,7 @@ def read_meters(
 ) -> Page[Meter]:
     """Meters in key order."""
     found = list_meters(wiring, organization_id, after=after, limit=limit + 1)
-    more = len(found) > limit
-    return Page(found[:limit], found[limit - 1].key if more else None)
+    return page_of(found, limit, lambda each: each.key)
 
 
 @get("/v1/meters/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)

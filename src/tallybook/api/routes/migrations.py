@@ -11,7 +11,7 @@ from litestar import Router, get, post
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.security import requires
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.kernel.money import Money, to_major_units
@@ -149,8 +149,7 @@ def read_migrations(
 ) -> Page[MigrationAnswer]:
     """Migrations in key order."""
     found = list_migrations(wiring, organization_id, after=after, limit=limit + 1)
-    page = [_shown(each) for each in found[:limit]]
-    return Page(page, page[-1].key if len(found) > limit else None)
+    return page_of([_shown(each) for each in found], limit, lambda each: each.key)
 
 
 @get("/v1/plan-migrations/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)
@@ -177,8 +176,7 @@ def read_members(
     found = list_members(
         wiring, organization_id, key, state=member_state, after=after, limit=limit + 1
     )
-    more = len(found) > limit
-    return Page(found[:limit], found[limit - 1].subscription_key if more else None)
+    return page_of(found, limit, lambda each: each.subscription_key)
 
 
 @post(

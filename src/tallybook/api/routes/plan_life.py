@@ -10,7 +10,7 @@ from litestar import Response, Router, delete, get, post, put
 from litestar.params import JSONBody, PathParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.plainly import plainly
 from tallybook.api.routes.plans import (
     DifferenceAnswer,
@@ -95,11 +95,11 @@ def read_drafts(
 ) -> Page[DraftHeader]:
     """All drafts, in order of plan key."""
     found = list_drafts(wiring, organization_id, after=after, limit=limit + 1)
-    page = [
+    headers = [
         DraftHeader(each.terms.plan_key, each.terms.name, each.based_on, each.saved_at)
-        for each in found[:limit]
+        for each in found
     ]
-    return Page(page, page[-1].key if len(found) > limit else None)
+    return page_of(headers, limit, lambda each: each.key)
 
 
 @post("/v1/plans/{key:str}/draft/publication", guards=[requires(Scope.WRITE)], sync_to_thread=True)

@@ -12,7 +12,7 @@ from litestar import Response, Router, get, post
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.plainly import plainly
 from tallybook.api.security import requires
 from tallybook.api.workings import StepAnswer, answer_working
@@ -109,8 +109,7 @@ def read_plans(
 ) -> Page[PlanVersion]:
     """The latest version of each plan, in key order."""
     found = list_plans(wiring, organization_id, after=after, limit=limit + 1)
-    more = len(found) > limit
-    return plainly(Page(found[:limit], found[limit - 1].plan_key if more else None))
+    return plainly(page_of(found, limit, lambda each: each.plan_key))
 
 
 @get("/v1/plans/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)

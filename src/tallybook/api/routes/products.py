@@ -9,7 +9,7 @@ from litestar import Router, get, put
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.security import requires
 from tallybook.domain.catalog.feature import Feature, FeatureKind
 from tallybook.domain.catalog.plan_table import TableRow, in_short, limit_in_short
@@ -145,7 +145,7 @@ def read_products(
 ) -> Page[Product]:
     """Products in key order."""
     found = list_products(wiring, organization_id, after=after, limit=limit + 1)
-    return Page(found[:limit], found[limit - 1].key if len(found) > limit else None)
+    return page_of(found, limit, lambda each: each.key)
 
 
 @get("/v1/products/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)
@@ -182,7 +182,7 @@ def read_features(
 ) -> Page[Feature]:
     """Features in key order."""
     found = list_features(wiring, organization_id, after=after, limit=limit + 1)
-    return Page(found[:limit], found[limit - 1].key if len(found) > limit else None)
+    return page_of(found, limit, lambda each: each.key)
 
 
 @get("/v1/features/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)
@@ -207,7 +207,7 @@ def read_families(
 ) -> Page[Family]:
     """Families of plans in key order."""
     found = list_families(wiring, organization_id, after=after, limit=limit + 1)
-    return Page(found[:limit], found[limit - 1].key if len(found) > limit else None)
+    return page_of(found, limit, lambda each: each.key)
 
 
 @get("/v1/plan-families/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)

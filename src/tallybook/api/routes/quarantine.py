@@ -10,7 +10,7 @@ from litestar import Router, get, post
 from litestar.params import JSONBody, QueryParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.security import requires
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.events.event import SentEvent
@@ -189,9 +189,8 @@ def read_quarantine(
         ends=parse_instant(ends, field="to") if ends else None,
     )
     held, acts = list_held(wiring, organization_id, wanted, before=_number(after), limit=limit + 1)
-    more = len(held) > limit
-    results = [_answer(each, acts.get(each.act_id)) for each in held[:limit]]
-    return Page(results, str(results[-1].number) if more else None)
+    results = [_answer(each, acts.get(each.act_id)) for each in held]
+    return page_of(results, limit, lambda each: str(each.number))
 
 
 @get("/v1/quarantine/counts", guards=[requires(Scope.READ)], sync_to_thread=True)

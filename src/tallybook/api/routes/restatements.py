@@ -10,7 +10,7 @@ from litestar import Router, get, post, put
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.security import requires
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.events.event import StoredEvent
@@ -117,8 +117,7 @@ def read_restatements(
         meter=meter,
         invoice=invoice,
     )
-    page = [_answer(each) for each in found[:limit]]
-    return Page(page, page[-1].id if len(found) > limit else None)
+    return page_of([_answer(each) for each in found], limit, lambda each: each.id)
 
 
 @get("/v1/restatements/{restatement_id:str}", guards=[requires(Scope.READ)], sync_to_thread=True)

@@ -10,7 +10,7 @@ from litestar import Router, delete, get, post
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from tallybook.api.injected import OrganizationId, Wired
-from tallybook.api.pages import After, Limit, Page
+from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.plainly import plainly
 from tallybook.api.security import requires
 from tallybook.domain.catalog.overrides import Overrides, said_otherwise
@@ -132,9 +132,7 @@ def read_subscriptions(
     found = list_subscriptions(
         wiring, organization_id, customer=customer, after=after, limit=limit + 1
     )
-    more = len(found) > limit
-    page = [shown_subscription(full) for full in found[:limit]]
-    return Page(page, page[-1].key if more else None)
+    return page_of([shown_subscription(full) for full in found], limit, lambda each: each.key)
 
 
 @get("/v1/subscriptions/{key:str}", guards=[requires(Scope.READ)], sync_to_thread=True)
