@@ -87,6 +87,24 @@ def test_an_amount_once_keeps_what_is_left_of_it(story: Story) -> None:
     assert discounts(story, "acme") == [["-100.00"], ["-50.00"], []]
 
 
+@pytest.mark.parametrize(
+    ("life", "taken", "why"),
+    [
+        ({"frequency": "recurring", "periods": 2}, ["-30.00", "-30.00"], "the amount each time"),
+        ({"frequency": "forever"}, ["-30.00"] * 4, "the amount for ever"),
+        ({}, ["-30.00"], "the amount in all"),
+    ],
+)
+def test_an_amount_comes_off_as_often_as_the_coupon_says(
+    story: Story, life: Answer, taken: list[str], why: str
+) -> None:
+    subscribed(story, "acme")
+    coupon(story, "THIRTY", amount="30", currency="EUR", **life)
+    redeem(story, "THIRTY", "acme")
+    story.pass_time(day(5, 2))
+    assert [each for bill in discounts(story, "acme") for each in bill] == taken, why
+
+
 def test_a_coupon_of_a_customer_is_used_once_over_all_its_subscriptions(story: Story) -> None:
     subscribed(story, "acme")
     second = {"key": "second", "customer": "acme", "plan": "pro", "alignment": "calendar"}

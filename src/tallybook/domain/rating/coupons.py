@@ -121,7 +121,8 @@ def _discount(coupon: Coupon, weights: Mapping[str, Decimal], scale: int) -> Dec
             discount = base * coupon.rate_pct.scaleb(-2)
         else:
             assert coupon.amount is not None, "a coupon takes off an amount or a percentage"
-            discount = max(coupon.amount - coupon.used, ZERO)
+            used = coupon.used if coupon.frequency is Frequency.ONCE else ZERO
+            discount = max(coupon.amount - used, ZERO)
     return min(round_decimal(discount, scale), base)
 
 
