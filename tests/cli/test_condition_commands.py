@@ -51,6 +51,33 @@ def test_a_coupon_is_made_redeemed_taken_away_and_retired(tallybook: Any, acme: 
     assert tallybook("coupon", "retire", "WELCOME", "--json").json["retired_at"]
 
 
+def test_a_coupon_in_two_currencies(tallybook: Any, acme: str) -> None:
+    amounts = ("--amount", "25", "--currency", "EUR", "--in-currency", "USD=30")
+    made = tallybook("coupon", "create", "START", *amounts, "--json").json
+    assert made["offer"]["in_currency"] == {"USD": {"amount": "30"}}
+    assert "25 EUR, 30 USD" in tallybook("coupon", "list").out
+
+
+def test_a_commitment_in_two_currencies(tallybook: Any, tmp_path: Path) -> None:
+    path = tmp_path / "catalog.toml"
+    path.write_text(
+        CATALOG.replace('currency = "EUR"', 'currency = "EUR"\ncurrencies = ["USD"]', 1)
+        .replace('rule = { model = "flat", amount = "100" }', FEE_IN_BOTH)
+        .replace("amounts = [100, 200]", PROMISE_IN_BOTH)
+    )
+    tallybook("apply", str(path), "--yes")
+    [promise] = tallybook("plan", "show", "basic", "--json").json["commitments"]
+    assert promise["in_currency"] == {"USD": {"amounts": ["110", "220"]}}
+
+
+FEE_IN_BOTH = """rule = { model = "flat", amount = "100" }
+in_currency.USD.rule = { model = "flat", amount = "110" }
+"""
+PROMISE_IN_BOTH = """amounts = [100, 200]
+in_currency.USD.amounts = [110, 220]
+"""
+
+
 def test_a_contract_says_otherwise(tallybook: Any, acme: str, tmp_path: Path) -> None:
     path = tmp_path / "agreed.json"
     path.write_text('{"prices": {"fee": {"discount_pct": 12.5}}}')

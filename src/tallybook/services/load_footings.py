@@ -28,7 +28,6 @@ from tallybook.domain.invoicing.footing import (
 from tallybook.domain.invoicing.invoice import Invoice, LineKind, Occasion
 from tallybook.domain.invoicing.reckoned import plan_versions_of
 from tallybook.domain.kernel.errors import Conflicting
-from tallybook.domain.kernel.money import minor_digits
 from tallybook.domain.subscriptions.calendar import period_containing
 from tallybook.domain.subscriptions.course import Course, course_of
 from tallybook.domain.subscriptions.cycle import End, Open
@@ -126,7 +125,7 @@ class Footings:
                 (each for each in redeemed if each.subscription_id in {None, subscription.id}),
                 self._coupons,
                 self._uses,
-                digits=minor_digits(plan.currency),
+                currency=plan.currency,
             ),
         )
 
@@ -260,21 +259,21 @@ def _recalled_coupons(
     if not redeemed:
         return ()
     coupons = records.coupons.by_ids({each.coupon_id for each in redeemed})
-    digits = minor_digits(invoice.currency)
+    currency = invoice.currency
     names = [each.id for each in redeemed]
     if redrawing is not None:
         standing = records.coupons.uses(names, without=redrawing.together)
         for each in redeemed:
             _refuse_left_over(coupons[each.coupon_id], own.get(each.id), standing.get(each.id, ()))
         uses = records.coupons.uses(names, without=redrawing.pending)
-        return held_coupons(redeemed, coupons, uses, digits=digits)
+        return held_coupons(redeemed, coupons, uses, currency=currency)
     before = {
         name: [use for use in taken if name not in own or use.number < own[name]]
         for name, taken in records.coupons.uses(names).items()
     }
     return tuple(
         msgspec.structs.replace(held, number=own.get(held.redemption_id, held.number))
-        for held in held_coupons(redeemed, coupons, before, digits=digits)
+        for held in held_coupons(redeemed, coupons, before, currency=currency)
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tallybook.domain.catalog.coupon import CouponOffer, KeptCoupon
-from tallybook.domain.kernel.errors import Conflicting, Missing
+from tallybook.domain.kernel.errors import Conflicting, Invalid, Missing
 from tallybook.domain.kernel.identifiers import derived_id
 from tallybook.services.ports import Records, Wiring
 
@@ -68,6 +68,7 @@ def retire_coupon(wiring: Wiring, organization_id: str, code: str) -> CountedCou
 def _check_plans(records: Records, offer: CouponOffer) -> None:
     """Refuse a coupon for plans or prices that there are not: it would never act."""
     prices: set[str] = set()
+    currencies: set[str] = set()
     for place, key in enumerate(offer.only_plans):
         version = records.plans.latest(key)
         if version is None:
@@ -78,6 +79,7 @@ def _check_plans(records: Records, offer: CouponOffer) -> None:
                 mend="Publish it first, or correct its key.",
             )
         prices.update(price.key for price in version.prices)
+        currencies.update(version.all_currencies)
     for place, key in enumerate(offer.only_prices):
         if offer.only_plans and key not in prices:
             raise Missing(
@@ -86,6 +88,14 @@ def _check_plans(records: Records, offer: CouponOffer) -> None:
                 field=f"only_prices/{place}",
                 mend=f"Name one of {', '.join(sorted(prices))}.",
             )
+    if currencies and offer.currency and not currencies & set(offer.currencies):
+        raise Invalid(
+            "coupon_in_other_currency",
+            f"These plans are sold in {', '.join(sorted(currencies))}, and the coupon takes "
+            f"nothing off in any of them.",
+            field="currency",
+            mend="Send an amount in one of these, and those for the others as in_currency.",
+        )
 
 
 def coupon_of(records: Records, code: str, *, locked: bool = False) -> KeptCoupon:

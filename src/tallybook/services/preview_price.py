@@ -166,7 +166,10 @@ def _held(records: Records, codes: Sequence[str]) -> tuple[HeldCoupon, ...]:
 
 
 def supposed_footing(terms: PlanTerms, span: Span, held: tuple[HeldCoupon, ...] = ()) -> Footing:
-    """What the conditions of a first bill for `span` would go by, were it a whole period."""
+    """What the conditions of a first bill for `span` would go by, were it a whole period.
+
+    The terms are priced in one currency, and so are the coupons then.
+    """
     return Footing(
         plan=terms,
         cycle=Cycle(
@@ -180,7 +183,10 @@ def supposed_footing(terms: PlanTerms, span: Span, held: tuple[HeldCoupon, ...] 
         ended=span,
         service_period=span,
         charged=(Span(span.starts, FOREVER),),
-        coupons=held,
+        coupons=tuple(
+            msgspec.structs.replace(each, offer=each.offer.priced_in(terms.currency))
+            for each in held
+        ),
         is_supposed=True,
     )
 

@@ -19,7 +19,6 @@ from tallybook.domain.catalog.redeeming import (
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.invoicing.footing import HeldCoupon, held_coupons
 from tallybook.domain.kernel.errors import Invalid, Missing
-from tallybook.domain.kernel.money import minor_digits
 from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.services.find_customers import customer_of, no_such_customer, time_of
 from tallybook.services.find_subscriptions import in_full, subscription_of
@@ -134,9 +133,9 @@ def _in_full(
 ) -> list[FullRedemption]:
     coupons = records.coupons.by_ids({each.coupon_id for each in redeemed})
     uses = records.coupons.uses([each.id for each in redeemed])
-    digits = minor_digits(customer.currency)
     held = {
-        each.redemption_id: each for each in held_coupons(redeemed, coupons, uses, digits=digits)
+        each.redemption_id: each
+        for each in held_coupons(redeemed, coupons, uses, currency=customer.currency)
     }
     named = [each.subscription_id for each in redeemed if each.subscription_id is not None]
     subscriptions = records.subscriptions.by_ids(named) if named else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,10 +36,13 @@ REDEMPTIONS = (
 )
 
 
-def _off(offer: dict[str, str]) -> str:
+def _off(offer: dict[str, Any]) -> str:
     if "rate_pct" in offer:
         return f"{offer['rate_pct']} %"
-    return f"{offer['amount']} {offer['currency']}"
+    amounts = [f"{offer['amount']} {offer['currency']}"]
+    others = offer.get("in_currency", {})
+    amounts += [f"{said['amount']} {currency}" for currency, said in others.items()]
+    return ", ".join(amounts)
 
 
 @commands.command(
@@ -54,6 +57,9 @@ def create(
     percent: Annotated[str, typer.Option(help="A percentage off.")] = "",
     amount: Annotated[str, typer.Option(help="An amount off, in major units.")] = "",
     currency: Annotated[str, typer.Option(help="Of the amount.")] = "",
+    in_currency: Annotated[
+        list[str] | None, typer.Option(help="The amount in another one, USD=12.00; repeatable.")
+    ] = None,
     periods: Annotated[int | None, typer.Option(help="For so many invoices.")] = None,
     is_forever: Annotated[bool, typer.Option("--forever", help="For every invoice.")] = False,
     plan: Annotated[list[str] | None, typer.Option(help="Only of this plan; repeatable.")] = None,
@@ -73,6 +79,11 @@ def create(
         "rate_pct": percent,
         "amount": amount,
         "currency": currency,
+        "in_currency": {
+            named: {"amount": other}
+            for named, _, other in (each.partition("=") for each in in_currency or ())
+        }
+        or None,
         "frequency": frequency,
         "periods": periods,
         "only_plans": plan or "",

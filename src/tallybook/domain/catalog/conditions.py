@@ -41,13 +41,16 @@ def condition_checks(terms: Conditions) -> Iterator[Callable[[], object]]:
         yield partial(within, f"shared_allowances/{place}", partial(allowance.check, prices))
     for place, commitment in enumerate(terms.commitments):
         yield partial(within, f"commitments/{place}", partial(_check_commitment, commitment, terms))
+        currencies = partial(commitment.check_currencies, terms.currencies)
+        yield partial(within, f"commitments/{place}", currencies)
     for place, limit in enumerate(terms.spend_limits):
         yield partial(within, f"spend_limits/{place}", limit.check)
         known = partial(check_prices_known, limit.prices, prices)
         yield partial(within, f"spend_limits/{place}", known)
+        currencies = partial(limit.check_currencies, terms.currencies)
+        yield partial(within, f"spend_limits/{place}", currencies)
     yield partial(_check_keys, terms)
     yield partial(_check_shared_once, terms.shared_allowances)
-    yield partial(_check_currency, terms)
     yield partial(_check_nested, terms)
 
 
@@ -126,20 +129,3 @@ def _check_nested(terms: Conditions) -> None:
                 field=f"{field}/prices",
                 mend="Give the one of more prices the longer time too, or both the same prices.",
             )
-
-
-def _check_currency(terms: Conditions) -> None:
-    """Amounts of conditions are in one currency."""
-    if not terms.currencies:
-        return
-    money = [
-        *(("commitments", each) for each in terms.commitments if each.promise is Promise.AMOUNT),
-        *(("spend_limits", each) for each in terms.spend_limits),
-    ]
-    for name, _ in money:
-        raise Invalid(
-            "condition_without_currency",
-            "The plan is sold in several currencies, and this amount is in one.",
-            field=name,
-            mend="Agree it with each subscription as an override, or make a plan a currency.",
-        )

@@ -88,6 +88,12 @@ class Coupon(
         )
 
 
+class CouponAmount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a coupon takes off in another currency than its first."""
+
+    amount: Decimal
+
+
 class CouponOffer(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -95,7 +101,8 @@ class CouponOffer(
 
     `periods` are those of a `recurring` one. It can be redeemed in `[redeem_from, redeem_until)`,
     `max_redemptions` times in all and `max_per_customer` times by one customer. An exclusive one
-    stands with no other coupon on the same invoices.
+    stands with no other coupon on the same invoices. An amount is in `currency`; `in_currency` has
+    those for customers who are billed in others.
     """
 
     key: str
@@ -112,6 +119,19 @@ class CouponOffer(
     redeem_until: datetime | None = None
     max_redemptions: int | None = None
     max_per_customer: int = 1
+    in_currency: dict[str, CouponAmount] = {}
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """Those that it takes an amount off in; none where it is a percentage."""
+        return (self.currency, *self.in_currency) if self.currency else ()
+
+    def priced_in(self, currency: str) -> CouponOffer:
+        """The offer with the amount of one currency alone: its first where it has none in that."""
+        said = self.in_currency.get(currency)
+        if said is None:
+            return self
+        return msgspec.structs.replace(self, amount=said.amount, currency=currency, in_currency={})
 
     def checked(self) -> CouponOffer:
         """The same with its times in UTC; refused where nobody could redeem it."""
@@ -133,6 +153,7 @@ class CouponOffer(
             )
         if self.currency:
             minor_digits(self.currency)
+        self._check_other_currencies()
         if self.periods is not None and self.frequency is not Frequency.RECURRING:
             raise Invalid(
                 "periods_of_recurring",
@@ -156,6 +177,22 @@ class CouponOffer(
                 mend="Send a redeem_until that is later than redeem_from.",
             )
         return msgspec.structs.replace(self, redeem_from=redeem_from, redeem_until=redeem_until)
+
+    def _check_other_currencies(self) -> None:
+        """Amounts in other currencies are of an amount, each in a currency of its own."""
+        for currency, said in self.in_currency.items():
+            field = f"in_currency/{currency}"
+            minor_digits(currency, field=field)
+            if self.amount is None or currency == self.currency:
+                raise Invalid(
+                    "currency_of_amount",
+                    f"The coupon takes a percentage off, the same in {currency}."
+                    if self.amount is None
+                    else f"The coupon has an amount in {currency} already.",
+                    field=field,
+                    mend=f"Leave {currency} out of in_currency.",
+                )
+            check_amount(said.amount, f"{field}/amount")
 
     def _check_counts(self) -> None:
         for field, count in (

@@ -36,9 +36,10 @@ MOST_PRICES = 500
 class PlanTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a plan says: its prices, what it grants, billed every `interval_count` intervals.
 
-    Prices are in `currency`. In each of the other `currencies` every price has amounts of its own;
-    a customer's currency chooses. Conditions act on a bill as a whole: `shared_allowances`,
-    `commitments`, `spend_limits`; `coupon_order` says in which order coupons do.
+    Prices are in `currency`. In each of the other `currencies` every price, commitment and limit
+    has amounts of its own; a customer's currency chooses. Conditions act on a bill as a whole:
+    `shared_allowances`, `commitments`, `spend_limits`; `coupon_order` says in which order coupons
+    do.
     """
 
     plan_key: str = msgspec.field(name="key")
@@ -255,6 +256,8 @@ class PlanVersion(PlanTerms, frozen=True, kw_only=True):
             currency=currency,
             currencies=(),
             prices=tuple(price.priced_in(currency) for price in self.prices),
+            commitments=tuple(each.priced_in(currency) for each in self.commitments),
+            spend_limits=tuple(each.priced_in(currency) for each in self.spend_limits),
         )
 
 

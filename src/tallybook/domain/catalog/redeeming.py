@@ -54,10 +54,11 @@ def refuse_clash(
     meant.
     """
     offer = coupon.offer
-    if offer.currency and offer.currency != currency:
+    if offer.currency and currency not in offer.currencies:
+        named = ", ".join(offer.currencies)
         raise Invalid(
             "coupon_in_other_currency",
-            f"The coupon is in {offer.currency}, and the customer is billed in {currency}.",
+            f"The coupon is in {named}, and the customer is billed in {currency}.",
             field="code",
             mend=f"Use a coupon in {currency}, or one of a percentage.",
         )

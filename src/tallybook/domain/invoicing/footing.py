@@ -281,12 +281,16 @@ def held_coupons(
     coupons: Mapping[str, KeptCoupon],
     uses: Mapping[str, Sequence[CouponUse]],
     *,
-    digits: int,
+    currency: str,
 ) -> tuple[HeldCoupon, ...]:
-    """The coupons of these redemptions that have something left, in order of redeeming."""
+    """The coupons of these redemptions that have something left, in order of redeeming.
+
+    Each with its amount in the `currency` that is billed in.
+    """
+    digits = minor_digits(currency)
     held = []
     for redemption in redemptions:
-        offer = coupons[redemption.coupon_id].offer
+        offer = coupons[redemption.coupon_id].offer.priced_in(currency)
         taken = uses.get(redemption.id, [])
         used = from_units(sum(use.amount_minor for use in taken), digits)
         if not offer.is_spent(used=used, used_periods=len(taken)):
