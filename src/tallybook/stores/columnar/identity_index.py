@@ -11,13 +11,21 @@ The index holds nothing that the events table does not; it is made from it at ev
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
 
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+_AT_ONCE = 2
 _BITS = 6
 _BUCKETS = 1 << _BITS
 _SHIFT = np.uint64(64 - _BITS)
@@ -128,6 +136,28 @@ class _Filling:
         return Run(identities, contents)
 
 
+def _by_bucket(chunk: tuple[Hashes, Hashes]) -> tuple[Hashes, Hashes, list[int]]:
+    """Identities and contents in the order of their buckets, and where each bucket begins."""
+    identities, contents = chunk
+    buckets = (identities >> _SHIFT).astype(np.uint8)
+    order = np.argsort(buckets, kind="stable")
+    starts = np.searchsorted(buckets[order], np.arange(_BUCKETS + 1, dtype=np.uint8))
+    return identities[order], contents[order], starts.tolist()
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, do: Callable[[Given], Made], given: Iterable[Given]
+) -> Iterator[Made]:
+    """What `do` makes of each given, in order; a few are in hand while the next is awaited."""
+    in_hand: deque[Future[Made]] = deque()
+    for each in given:
+        in_hand.append(pool.submit(do, each))
+        if len(in_hand) > _AT_ONCE:
+            yield in_hand.popleft().result()
+    for last in in_hand:
+        yield last.result()
+
+
 class IdentityIndex:
     """The identities of all events. Used by one thread at a time."""
 
@@ -201,15 +231,11 @@ class IdentityIndex:
         Room is made once, and what comes is put where it stays: no second copy is ever held.
         """
         filling = [_Filling(expected // _BUCKETS * 51 // 50 + 64) for _ in range(_BUCKETS)]
-        for identities, contents in chunks:
-            buckets = (identities >> _SHIFT).astype(np.uint8)
-            order = np.argsort(buckets, kind="stable")
-            starts = np.searchsorted(buckets[order], np.arange(_BUCKETS + 1, dtype=np.uint8))
-            identities, contents = identities[order], contents[order]  # noqa: PLW2901
-            for bucket in range(_BUCKETS):
-                part = slice(starts[bucket], starts[bucket + 1])
-                filling[bucket].add(identities[part], contents[part])
-        self._settled = [bucket.sorted_run() for bucket in filling]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for identities, contents, starts in _ahead(pool, _by_bucket, chunks):
+                for bucket, (start, stop) in enumerate(pairwise(starts)):
+                    filling[bucket].add(identities[start:stop], contents[start:stop])
+            self._settled = list(pool.map(_Filling.sorted_run, filling))
         self._settled_count = sum(map(len, self._settled))
         self._widen_sieve()
 
