@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from litestar import Litestar
+from litestar.exceptions import LitestarException
 from litestar.testing import TestClient
 
 from event_rows import EventRows, event
@@ -238,3 +239,17 @@ def test_usage_is_streamed_in_other_forms(usage: Client, monkeypatch: pytest.Mon
         assert empty.status_code == 200, empty.text
         refused = usage.get("/v1/usage", params=query | {"meter": "none", "format": form})
         assert refused.status_code == 404, "before anything is sent"
+
+
+def test_rows_that_cannot_be_written_break_the_answer_off(
+    usage: Client, event_rows: EventRows
+) -> None:
+    """27 digits before the point have no place in Parquet; an answer in order would be a lie."""
+    many = [event(f"2026-05-0{day}T00:00:00Z", {"tokens": "9e25"}) for day in range(1, 5)]
+    event_rows.keep(many)
+    query = {"meter": "tokens", "period": "2026-05"}
+    assert ask(usage, **query)["results"][0]["quantity"] == "36" + "0" * 25
+    told = TestClient(usage.app, raise_server_exceptions=True)
+    told.headers["Authorization"] = usage.headers["Authorization"]
+    with told, pytest.raises(LitestarException):  # what makes the server drop the connection
+        told.get("/v1/usage", params=query | {"format": "parquet"})

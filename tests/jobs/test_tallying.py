@@ -12,9 +12,13 @@ from event_rows import EventRows, event
 from tallybook.domain.customers.organization import Organization
 from tallybook.domain.kernel.errors import Unavailable
 from tallybook.domain.kernel.instants import Span
+from tallybook.domain.metering.aggregations.aggregation import TimeUnit
 from tallybook.domain.metering.aggregations.latest import Latest
+from tallybook.domain.metering.aggregations.time_weighted import TimeWeighted
+from tallybook.domain.metering.aggregations.unique_count import Held, UniqueCount
 from tallybook.domain.metering.meter import Meter, Sum, UsageQuery
 from tallybook.jobs.tallying import tally_everywhere, tallying_meters
+from tallybook.services.create_organization import create_organization
 from tallybook.services.define_meter import MeterDefinition, define_meter
 from tallybook.services.ports import Wiring
 from tallybook.stores.columnar.client import Columnar
@@ -117,6 +121,40 @@ def test_a_batch_that_was_never_finished_counts_for_nothing(
         [usage] = tallying.usage.measure(organization.id, calls, query)
         assert usage.quantity == 10
         list(tally_everywhere(tallying))
+
+
+def test_meters_that_count_days_hold_up_no_other(
+    tallying: Wiring, rows: EventRows, organization: Organization
+) -> None:
+    """The days of all time are more than can be listed; these meters have no tallies anyway."""
+    days = UniqueCount(value="n", operation="op", held=Held.DAYS)
+    levels = TimeWeighted(value="n", changes=True, per=TimeUnit.DAY, whole_days=True)
+    define(tallying, organization, "a-days", days)
+    define(tallying, organization, "a-levels", levels)
+    calls = define(tallying, organization, "calls", Sum(value="n"))
+    sent(rows, 30)
+    assert list(tally_everywhere(tallying)) == [calls]
+
+
+def test_an_organization_that_cannot_be_tallied_holds_up_no_other(
+    tallying: Wiring, rows: EventRows, organization: Organization
+) -> None:
+    other = create_organization(tallying, key="other", name="Other")
+    assert [each.id for each in tallying.directory.organizations()] == [organization.id, other.id]
+
+    class FailsForTheFirst:
+        def tally(self, organization_id: str, *_: Any, **__: Any) -> bool:
+            asked.append(organization_id)
+            if organization_id == organization.id:
+                raise Unavailable("event_store_unavailable", "The event store did not answer.")
+            return False
+
+    asked: list[str] = []
+    usage: Any = FailsForTheFirst()
+    for each in (organization, other):
+        define(tallying, each, "calls", Sum(value="n"))
+    assert list(tally_everywhere(dataclasses.replace(tallying, usage=usage))) == []
+    assert asked == [organization.id, other.id]
 
 
 def test_rounds_go_on_after_a_failure(tallying: Wiring, organization: Organization) -> None:

@@ -69,8 +69,16 @@ def streamed(usage: UsageStreamed, form: Form, as_answered: AsAnswered) -> Strea
         "Tallybook-As-Of": str(usage.query.as_of),
         "Content-Disposition": f'attachment; filename="{name}"',
     }
-    rows = written.write(usage, as_answered)
+    rows = _breaking_off(written.write(usage, as_answered))
     return _Streamed(rows, media_type=written.media_type, headers=headers)
+
+
+def _breaking_off(rows: Iterator[bytes]) -> Iterator[bytes]:
+    """The same rows. The framework takes a `ValueError` for their end, and would end in order."""
+    try:
+        yield from rows
+    except ValueError as error:
+        raise RuntimeError("the rows cannot be written to their end") from error
 
 
 def _ndjson(usage: UsageStreamed, as_answered: AsAnswered) -> Iterator[bytes]:

@@ -25,12 +25,18 @@ def tallying_meters(wiring: Wiring, *, every_seconds: float = 20.0) -> AbstractC
 def tally_everywhere(wiring: Wiring) -> Iterator[Meter]:
     """One round: the meter of each batch that was made.
 
-    What cannot be tallied now is tried again in the next round; nothing depends on it.
+    What cannot be tallied now is tried again in the next round, and holds up no other
+    organization; nothing depends on it.
     """
     try:
-        for organization in wiring.directory.organizations():
+        organizations = wiring.directory.organizations()
+    except Exception as error:
+        _log.error("tallying_failed", exc_info=error)
+        return
+    for organization in organizations:
+        try:
             for meter in tally_meters(wiring, organization.id):
                 _log.info("meter_tallied", organization=organization.key, meter=meter.key)
                 yield meter
-    except Exception as error:
-        _log.error("tallying_failed", exc_info=error)
+        except Exception as error:
+            _log.error("tallying_failed", organization=organization.key, exc_info=error)

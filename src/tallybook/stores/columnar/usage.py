@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -192,8 +193,10 @@ class ColumnarUsage:
             as_of=through,
             group_by=meter.dimensions,
         )
-        rows = Rows(scope)
-        return self._tallies.extend(rows, _plan(rows))
+        # A plan that counts days cannot list those of all time, and the span changes no tally.
+        one_day = Span(EARLIEST, EARLIEST + timedelta(days=1))
+        plan = _plan(Rows(dataclasses.replace(scope, span=one_day)))
+        return self._tallies.extend(Rows(scope), plan)
 
     def _measured(self, scope: Scope) -> list[Usage]:
         rows = self._rows(scope)
