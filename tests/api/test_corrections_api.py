@@ -176,6 +176,83 @@ def test_a_month_is_replaced_by_a_file_as_one_fact(client: Client) -> None:
     assert usage(client) == before
 
 
+STRICT = {
+    "strictness": "quarantine",
+    "schema": {
+        "properties": {"tokens": {"type": "integer", "maximum": 50}},
+        "required": ["tokens"],
+    },
+}
+
+
+def violations(client: Client) -> int:
+    report = client.get("/v1/quality", params={"days": 1}).json()
+    return sum(day.get("violations", 0) for each in report["types"] for day in each["days"])
+
+
+def test_amendments_are_held_to_their_event_type(client: Client) -> None:
+    client.put("/v1/event-types/call", json=STRICT)
+    amendments = [
+        {"id": "r0", "properties": {"tokens": 51}},
+        {"id": "r1", "customer": "cid"},
+        {"id": "r2", "properties": {"tokens": "7"}},
+        {"id": "r3", "properties": {}},
+    ]
+    looked = ask(client, "POST", "/v1/corrections/amend/preview", {"amendments": amendments}, 200)[
+        "results"
+    ]
+    body = {"amendments": amendments, "reason": "mended"}
+    answer = ask(client, "POST", "/v1/corrections/amend", body, 201)
+    for results in (looked, answer["results"]):
+        assert [(one.get("code"), one.get("field")) for one in results] == [
+            ("breaks_schema", "properties/tokens"),
+            (None, None),
+            (None, None),
+            ("breaks_schema", "properties"),
+        ]
+        assert "schema/properties/tokens/maximum" in results[0]["mend"]
+    assert usage(client) == {"ann": "25", "bob": "24", "cid": "1"}, "the look changed nothing"
+    assert violations(client) == 0
+
+
+def test_amendments_that_are_warned_of_are_counted(client: Client) -> None:
+    client.put("/v1/event-types/call", json=STRICT | {"strictness": "warn"})
+    amendments = [{"id": "r0", "properties": {"tokens": 51}}, {"id": "r1", "customer": "cid"}]
+    ask(client, "POST", "/v1/corrections/amend/preview", {"amendments": amendments}, 200)
+    assert violations(client) == 0, "a look"
+    body = {"amendments": amendments, "reason": "mended"}
+    ask(client, "POST", "/v1/corrections/amend", body, 201)
+    assert (violations(client), usage(client)["ann"]) == (1, "71")
+
+
+def test_a_backfill_is_held_to_its_event_type(client: Client) -> None:
+    client.put("/v1/event-types/call", json=STRICT | {"strictness": "warn"})
+    opened = ask(client, "POST", "/v1/backfills", MARCH, 201)["id"]
+    large, text = call(0, properties={"tokens": 51}), call(1, properties={"tokens": "7"})
+    assert stage(client, opened, [large])["counts"]["accepted"] == 1
+    client.put("/v1/event-types/call", json=STRICT)
+    answer = stage(client, opened, [large | {"id": "r9"}, text, call(2)])
+    assert [(one["verdict"], one["field"]) for one in answer["results"]] == [
+        ("rejected", "properties/tokens"),
+        ("rejected", "properties/tokens"),
+    ]
+    refused = ask(client, "POST", f"/v1/backfills/{opened}/preview", None, 409)
+    assert (refused["code"], refused["field"]) == ("staged_breaks_schema", "properties/tokens")
+    assert "'r0'" in refused["detail"]
+    client.put("/v1/event-types/call", json=STRICT | {"strictness": "warn"})
+    shown = ask(client, "POST", f"/v1/backfills/{opened}/preview")
+    body = {"token": shown["token"], "reason": "the exporter was wrong"}
+    client.put("/v1/event-types/call", json=STRICT)
+    path = f"/v1/backfills/{opened}/commit"
+    assert ask(client, "POST", path, body, 409)["code"] == "staged_breaks_schema"
+    client.put("/v1/event-types/call", json=STRICT | {"strictness": "warn"})
+    assert violations(client) == 0, "nothing is counted of what is not committed"
+    ask(client, "POST", path, body, 201)
+    ask(client, "POST", path, body)
+    assert violations(client) == 1, "once"
+    assert usage(client) == {"ann": "53"}
+
+
 def test_what_a_later_correction_stands_on_is_not_reverted(client: Client) -> None:
     first = ask(
         client,

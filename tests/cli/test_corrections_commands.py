@@ -60,6 +60,14 @@ def test_an_event_is_amended(march: Program) -> None:
     march("events", "amend", "r4", "--source", "file", "--reason", "again", code=1)
 
 
+def test_an_amendment_is_looked_at_first(march: Program) -> None:
+    amend = ("events", "amend", "r4", "--source", "file", "-p", "tokens=0.4")
+    assert "it would be amended" in march(*amend, "--dry-run").out
+    assert used(march) == {"ann": "6", "bob": "9"}, "a look changes nothing"
+    march(*amend, code=1)
+    march("events", "amend", "missing", "--dry-run", code=1)
+
+
 def test_a_month_of_a_customer_is_replaced_by_a_file(march: Program, tmp_path: Path) -> None:
     file = tmp_path / "fixed.csv"
     file.write_text(HEAD + "r0,ann,2026-03-01T12:00:00Z,100\nr2,ann,2026-03-03T12:00:00Z,0.5\n")

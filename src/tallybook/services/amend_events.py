@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import msgspec
@@ -20,6 +20,7 @@ from tallybook.domain.events.event import SentEvent, StoredEvent
 from tallybook.domain.events.explaining import read_carefully
 from tallybook.domain.events.forms import Form
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Missing, Refusal, TooLarge
+from tallybook.services.check_corrected import count_violations, refuse_violation, rules_for
 from tallybook.services.correction_ports import Replacement
 from tallybook.services.ports import Wiring
 
@@ -61,27 +62,16 @@ def amend_events(
     reason: str,
     by: str,
 ) -> Amended:
-    """Amend events. Those in order are one fact together; every other one is refused by itself."""
+    """Amend events. Those in order are one fact together; every other one is refused by itself.
+
+    Replacements are held to their event types: what a strict one would keep out is refused, and
+    what is only warned of is counted.
+    """
     why = checked_reason(reason)
-    _check_number(amendments)
     correction_id = wiring.new_id("cor")
-    originals = wiring.corrections.found(
-        organization_id, [(each.source, each.id) for each in amendments]
-    )
-    wanted_ids = [(each.source, each.new_id) for each in amendments if each.new_id]
-    taken = wiring.corrections.found(organization_id, wanted_ids) if wanted_ids else {}
-    answers: list[AmendAnswer] = []
-    replacements: dict[tuple[str, str], Replacement] = {}
-    for index, amendment in enumerate(amendments):
-        try:
-            replacement = _replacement(amendment, originals, taken, replacements, correction_id)
-        except Refusal as refusal:
-            answers.append(_refused(index, amendment, refusal))
-            continue
-        replacements[replacement.event.source, replacement.event.id] = replacement
-        answers.append(AmendAnswer(index, amendment.id, AmendVerdict.AMENDED, replacement.event.id))
-    if not replacements:
-        return Amended(None, answers)
+    judged = _judge(wiring, organization_id, amendments, correction_id)
+    if not judged.replacements:
+        return Amended(None, judged.answers)
     drafted = Correction(
         id=correction_id,
         kind=CorrectionKind.AMENDMENT,
@@ -90,10 +80,57 @@ def amend_events(
         made_by=by,
         reason=why,
     )
-    recorded = wiring.corrections.record_amendment(
-        organization_id, drafted, list(replacements.values())
+    recorded = wiring.corrections.record_amendment(organization_id, drafted, judged.replacements)
+    count_violations(wiring, organization_id, judged.warned)
+    return Amended(recorded, judged.answers)
+
+
+def preview_amendments(
+    wiring: Wiring, organization_id: str, amendments: Sequence[Amendment]
+) -> list[AmendAnswer]:
+    """What `amend_events` would answer on each, changing nothing. Ids it would derive are ""."""
+    answers = _judge(wiring, organization_id, amendments, wiring.new_id("cor")).answers
+    return [
+        replace(answer, new_id=amendments[answer.index].new_id or "") if answer.new_id else answer
+        for answer in answers
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """An answer on each amendment, what those in order put in, and what of that is warned of."""
+
+    answers: list[AmendAnswer]
+    replacements: list[Replacement]
+    warned: list[SentEvent]
+
+
+def _judge(
+    wiring: Wiring, organization_id: str, amendments: Sequence[Amendment], correction_id: str
+) -> _Judged:
+    _check_number(amendments)
+    rules = rules_for(wiring, organization_id)
+    originals = wiring.corrections.found(
+        organization_id, [(each.source, each.id) for each in amendments]
     )
-    return Amended(recorded, answers)
+    wanted_ids = [(each.source, each.new_id) for each in amendments if each.new_id]
+    taken = wiring.corrections.found(organization_id, wanted_ids) if wanted_ids else {}
+    answers: list[AmendAnswer] = []
+    warned: list[SentEvent] = []
+    replacements: dict[tuple[str, str], Replacement] = {}
+    for index, amendment in enumerate(amendments):
+        try:
+            replacement = _replacement(amendment, originals, taken, replacements, correction_id)
+            violation = rules.violation_as_kept(replacement.event)
+            refuse_violation(violation)
+        except Refusal as refusal:
+            answers.append(_refused(index, amendment, refusal))
+            continue
+        replacements[replacement.event.source, replacement.event.id] = replacement
+        answers.append(AmendAnswer(index, amendment.id, AmendVerdict.AMENDED, replacement.event.id))
+        if violation is not None:
+            warned.append(replacement.event)
+    return _Judged(answers, list(replacements.values()), warned)
 
 
 def _check_number(amendments: Sequence[Amendment]) -> None:

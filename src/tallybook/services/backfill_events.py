@@ -21,8 +21,10 @@ from tallybook.domain.events.event import Answer, SentEvent, Verdict
 from tallybook.domain.events.forms import form_of
 from tallybook.domain.events.limits import MAX_LENGTHS
 from tallybook.domain.events.reading import read_events
+from tallybook.domain.events.rules import Reason
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Missing, Refusal
 from tallybook.domain.kernel.instants import to_utc
+from tallybook.services.check_corrected import count_violations, refuse_violation, rules_for
 from tallybook.services.ingest_events import Receipt
 from tallybook.services.ports import Wiring
 from tallybook.services.preview_correction import (
@@ -95,17 +97,20 @@ def stage_events(
 ) -> Receipt:
     """Stage the events of a body, each known by its source and id: sent again, it is a duplicate.
 
-    Rejected are those that are not of the backfill's type, customer and time. An event is kept by
+    Rejected are those that are not of the backfill's type, customer and time, and those that its
+    event type would keep out of the log. An event is kept by
     the id it is sent with and the backfill's behind it, so it never meets one that it replaces.
     """
     backfill = found_backfill(wiring, organization_id, backfill_id)
     reading = read_events(body, form_of(content_type))
+    rules = rules_for(wiring, organization_id)
     answers = list(reading.rejected)
     events: list[SentEvent] = []
     indexes: list[int] = []
     for index, event in zip(reading.indexes, reading.events, strict=True):
         try:
             check_belongs(event, backfill)
+            refuse_violation(rules.violation_of(event))
             events.append(within(event, backfill_id))
             indexes.append(index)
         except Refusal as refusal:
@@ -133,8 +138,12 @@ def reading_id(event: SentEvent, backfill_id: str) -> str:
 
 
 def preview_backfill(wiring: Wiring, organization_id: str, backfill_id: str) -> CorrectionPreview:
-    """The events that would be replaced, how many by, and quantities over the backfill's time."""
+    """The events that would be replaced, how many by, and quantities over the backfill's time.
+
+    `Conflicting` if what is staged breaks a schema that has become strict since.
+    """
     backfill = found_backfill(wiring, organization_id, backfill_id)
+    _warned(wiring, organization_id, backfill)
     return preview(
         wiring, organization_id, backfill.wanted, span=backfill.span, backfill_id=backfill_id
     )
@@ -145,8 +154,9 @@ def commit_backfill(
 ) -> Correction:
     """Replace what was shown by what was staged then; the same request again answers the same.
 
-    `Conflicting` if what is staged is another set by now, or an event shown does not count any
-    more. Events of the time that came after the preview stay.
+    `Conflicting` if what is staged is another set by now or breaks a schema that has become strict
+    since, or an event shown does not count any more. What is only warned of is counted. Events of
+    the time that came after the preview stay.
     """
     why = checked_reason(reason)
     committed = wiring.corrections.by_id(organization_id, backfill_id)
@@ -165,6 +175,7 @@ def commit_backfill(
             field="token",
             mend="Stage the events that should have been there.",
         )
+    warned = _warned(wiring, organization_id, backfill)
     drafted = Correction(
         id=backfill_id,
         kind=CorrectionKind.BACKFILL,
@@ -175,13 +186,45 @@ def commit_backfill(
         types=(backfill.type,),
         wanted=backfill.wanted,
     )
-    return wiring.corrections.record_backfill(organization_id, drafted, backfill, shown, staged)
+    recorded = wiring.corrections.record_backfill(organization_id, drafted, backfill, shown, staged)
+    count_violations(wiring, organization_id, warned)
+    return recorded
+
+
+def _warned(wiring: Wiring, organization_id: str, backfill: Backfill) -> list[SentEvent]:
+    """The staged events that break the schema of their type, which only warns.
+
+    `Conflicting` if it is strict: it was changed since they were staged. Where the type has no
+    schema that is looked at, they are not read.
+    """
+    rules = rules_for(wiring, organization_id)
+    if backfill.type not in rules.checks:
+        return []
+    warned: list[SentEvent] = []
+    for event in wiring.corrections.staged_events(organization_id, backfill.id):
+        violation = rules.violation_of(event)
+        if violation is None:
+            continue
+        if violation.is_refused:
+            raise _breaks_schema(reading_id(event, backfill.id), violation.reason)
+        warned.append(event)
+    return warned
 
 
 def drop_backfill(wiring: Wiring, organization_id: str, backfill_id: str) -> None:
     """Forget an open backfill, and what is staged for it."""
     found_backfill(wiring, organization_id, backfill_id)
     wiring.corrections.drop_backfill(organization_id, backfill_id)
+
+
+def _breaks_schema(event_id: str, reason: Reason) -> Conflicting:
+    return Conflicting(
+        "staged_breaks_schema",
+        f"The staged event {event_id[:60]!r} breaks its type's schema as it is by now: "
+        f"{reason.reason}",
+        field=reason.field,
+        mend=f"{reason.mend} Drop the backfill and stage it mended, or change the type.",
+    )
 
 
 def _rejected(index: int, event_id: str, refusal: Refusal) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -139,5 +139,8 @@ class CorrectionStore(Protocol):
         """Stage events; by number the verdict on those that were not: duplicate or conflict."""
 
     def staged(self, organization_id: str, backfill_id: str) -> Staged: ...
+    def staged_events(self, organization_id: str, backfill_id: str) -> Iterator[SentEvent]:
+        """The events that are staged, as they are kept, in the order in which they came."""
+
     def drop_backfill(self, organization_id: str, backfill_id: str) -> None:
         """Forget a backfill and what is staged for it."""

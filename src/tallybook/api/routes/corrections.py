@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 from typing import Annotated
 
@@ -17,7 +18,12 @@ from tallybook.domain.events.correction import Amendment, CorrectionKind
 from tallybook.domain.events.event import EventQuery, StoredEvent
 from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.instants import to_utc
-from tallybook.services.amend_events import AmendVerdict, amend_events
+from tallybook.services.amend_events import (
+    AmendAnswer,
+    AmendVerdict,
+    amend_events,
+    preview_amendments,
+)
 from tallybook.services.find_corrections import (
     Shown,
     find_correction,
@@ -78,6 +84,12 @@ class AmendRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     amendments: list[Amendment]
     reason: str
+
+
+class AmendPreviewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Events that would be amended."""
+
+    amendments: list[Amendment]
 
 
 class RevertRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -195,6 +207,20 @@ def post_void(
     return correction_answer(find_correction(wiring, organization_id, voided.id))
 
 
+@post(
+    "/v1/corrections/amend/preview",
+    guards=[requires(Scope.READ)],
+    sync_to_thread=True,
+    status_code=200,
+)
+def post_amendments_preview(
+    wiring: Wired, organization_id: OrganizationId, data: JSONBody[AmendPreviewRequest]
+) -> Page[AmendmentAnswer]:
+    """Say of each amendment what would become of it. Ids that would be derived are left out."""
+    answers = preview_amendments(wiring, organization_id, data.amendments)
+    return Page([_amendment(each) for each in answers])
+
+
 @post("/v1/corrections/amend", guards=[requires(Scope.WRITE)], sync_to_thread=True)
 def post_amendments(
     wiring: Wired, organization_id: OrganizationId, caller: Asking, data: JSONBody[AmendRequest]
@@ -202,7 +228,8 @@ def post_amendments(
     """Amend events: each is voided and another takes its place, linked with it.
 
     A field that is left out stays as it was; `properties` replace all of them. Amendments in order
-    are one correction together, every other one is refused by itself: see `results`.
+    are one correction together, every other one is refused by itself: see `results`. So is what a
+    strict event type would keep out of the log (`breaks_schema`).
     """
     amended = amend_events(
         wiring, organization_id, data.amendments, reason=data.reason, by=made_by(caller)
@@ -212,22 +239,7 @@ def post_amendments(
         correction = correction_answer(
             find_correction(wiring, organization_id, amended.correction.id)
         )
-    return AmendedAnswer(
-        correction,
-        [
-            AmendmentAnswer(
-                index=each.index,
-                id=each.id,
-                verdict=each.verdict,
-                new_id=each.new_id,
-                code=each.code,
-                field=each.field,
-                reason=each.reason,
-                mend=each.mend,
-            )
-            for each in amended.answers
-        ],
-    )
+    return AmendedAnswer(correction, [_amendment(each) for each in amended.answers])
 
 
 @get("/v1/corrections", guards=[requires(Scope.READ)], sync_to_thread=True)
@@ -347,11 +359,16 @@ def correction_answer(shown: Shown) -> CorrectionAnswer:
     )
 
 
+def _amendment(answer: AmendAnswer) -> AmendmentAnswer:
+    return AmendmentAnswer(**dataclasses.asdict(answer))
+
+
 router = Router(
     path="/",
     route_handlers=[
         post_void_preview,
         post_void,
+        post_amendments_preview,
         post_amendments,
         read_corrections,
         read_correction,

@@ -163,7 +163,7 @@ def amend(
     context: typer.Context,
     id_: Annotated[str, typer.Argument(metavar="id", help="Of the event to amend.")],
     *,
-    reason: Reason,
+    reason: Reason = "",
     source: Annotated[str, typer.Option(help="Of the event to amend.")] = "api",
     type_: Annotated[str, typer.Option("--type", help="What happened instead.")] = "",
     customer: Annotated[str, typer.Option(help="Who pays instead.")] = "",
@@ -174,6 +174,9 @@ def amend(
         typer.Option("--property", "-p", help="NAME=VALUE; repeat. They replace all it has."),
     ] = None,
     new_id: Annotated[str, typer.Option(help="Of what replaces it; else derived.")] = "",
+    is_dry: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would become of it, and no more.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Void one event and put another in its place, linked with it."""
@@ -183,8 +186,11 @@ def amend(
     }  # fmt: skip
     amendment = {name: value for name, value in amendment.items() if value}
     with session_of(context).open() as api:
-        body = {"amendments": [amendment], "reason": reason}
-        answer = api.post("/v1/corrections/amend", body)
+        if is_dry:
+            answer = api.post("/v1/corrections/amend/preview", {"amendments": [amendment]})
+        else:
+            body = {"amendments": [amendment], "reason": _needed(reason)}
+            answer = api.post("/v1/corrections/amend", body)
         [result] = answer["results"]
         if result["verdict"] == "refused":
             raise Invalid(
@@ -192,6 +198,8 @@ def amend(
             )
     if as_json:
         print_json(answer)
+    elif is_dry:
+        screen().print("it would be amended")
     else:
         screen().print(f"amended: the event that counts now has the id {result['new_id']}")
 
@@ -270,6 +278,16 @@ def _is_wanted(
         _show_preview(shown)
     if is_dry:
         return False
+    _needed(reason)
+    if is_sure:
+        return True
+    if typer.confirm("Correct this?", err=True):
+        return True
+    notes().print("Nothing was changed.")
+    return False
+
+
+def _needed(reason: str) -> str:
     if not reason:
         raise Invalid(
             "no_reason",
@@ -277,12 +295,7 @@ def _is_wanted(
             field="reason",
             mend="Add --reason, or --dry-run to see only what would change.",
         )
-    if is_sure:
-        return True
-    if typer.confirm("Correct this?", err=True):
-        return True
-    notes().print("Nothing was changed.")
-    return False
+    return reason
 
 
 def _show_preview(shown: Mapping[str, Any]) -> None:

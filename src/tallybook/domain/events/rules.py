@@ -46,6 +46,13 @@ class SchemaCheck(msgspec.Struct, frozen=True):
     breaks: Callable[[Mapping[str, Any]], Reason | None]
 
 
+class Violation(msgspec.Struct, frozen=True):
+    """How an event breaks its type's schema; `is_refused` where that keeps it out of the log."""
+
+    reason: Reason
+    is_refused: bool
+
+
 class Judgement(msgspec.Struct, frozen=True):
     """Of a request's events, by number: those to be held, and those that are only warned of.
 
@@ -98,6 +105,22 @@ class Rules:
             return None
         return check.breaks(event.properties)
 
+    def violation_of(self, event: SentEvent) -> Violation | None:
+        """How an event breaks its type's schema as it is written, whatever its time."""
+        check = self.checks.get(event.type)
+        if check is None or check.keeps(event.properties):
+            return None
+        return _violation(check, check.breaks(event.properties))
+
+    def violation_as_kept(self, event: SentEvent) -> Violation | None:
+        """As `violation_of`, of properties as the log keeps them: all as text.
+
+        A text that reads as a number, a truth value, an object or a list is that, or the text:
+        whichever keeps the schema.
+        """
+        check = self.checks.get(event.type)
+        return None if check is None else _violation(check, _breaks_as_kept(check, event))
+
     def _suspects(self, events: Sequence[SentEvent]) -> Iterable[int]:
         checks = self.checks
         if not checks:
@@ -136,6 +159,39 @@ NO_RULES = Rules({})
 def rules_of(settings: EventSettings, checks: Mapping[str, SchemaCheck]) -> Rules:
     """The rules that settings and compiled types come to."""
     return Rules(checks, settings.max_age, settings.max_ahead)
+
+
+def _violation(check: SchemaCheck, reason: Reason | None) -> Violation | None:
+    if reason is None:
+        return None
+    return Violation(reason, check.strictness is Strictness.QUARANTINE)
+
+
+def _breaks_as_kept(check: SchemaCheck, event: SentEvent) -> Reason | None:
+    """The first rule that properties break however their texts are read."""
+    read = {name: _read(value) for name, value in event.properties.items()}
+    while (reason := check.breaks(read)) is not None:
+        where = f"{reason.field.removeprefix('properties/')}/"
+        faulty = [name for name in read if where.startswith(f"{name}/")]
+        misread = [name for name in faulty if read[name] is not event.properties[name]]
+        if not misread:
+            return reason
+        read |= {name: event.properties[name] for name in misread}
+    return None
+
+
+_value = msgspec.json.Decoder(Any, float_hook=msgspec.Raw)
+
+
+def _read(value: Any) -> Any:
+    """What a text is in JSON, unless that is a text or null; any other value is itself."""
+    if not isinstance(value, str):
+        return value
+    try:
+        read: Any = _value.decode(value)
+    except (msgspec.MsgspecError, ValueError):  # or a number longer than Python reads
+        return value
+    return value if read is None or isinstance(read, str) else read
 
 
 def too_old(at: datetime, arrived_at: datetime, earliest: datetime) -> Reason:

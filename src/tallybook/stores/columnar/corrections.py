@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -428,6 +428,10 @@ class ColumnarCorrections:
     def staged(self, organization_id: str, backfill_id: str) -> Staged:
         """How many events are staged, and their checksum."""
         return self._stage.staged(organization_id, backfill_id)
+
+    def staged_events(self, organization_id: str, backfill_id: str) -> Iterator[SentEvent]:
+        """The events that are staged, a portion at a time."""
+        return self._stage.events(organization_id, backfill_id)
 
     def drop_backfill(self, organization_id: str, backfill_id: str) -> None:
         """Forget a backfill and what is staged for it."""

@@ -8,7 +8,7 @@ known by its identity. Nothing here counts, and all of it may be dropped at any 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, overload
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from tallybook.domain.events.correction import MOST_ADDED, MOST_ADDED_BYTES, Backfill
 from tallybook.domain.events.event import SentEvent, Verdict
+from tallybook.domain.events.quarantined import read_canonical
 from tallybook.domain.kernel.errors import TooLarge
 from tallybook.services.correction_ports import Staged
 from tallybook.services.ports import Appended
@@ -118,20 +119,16 @@ class Stage:
         """All that is staged, to be appended to the log; read a portion at a time."""
         texts: list[bytes] = []
         hashes = [np.empty((2, 0), np.uint64)]
-        while True:
-            bind = Parameters()
-            portion = self._rows(
-                "SELECT text, identity, content FROM staged_events "
-                f"WHERE {_of(organization_id, backfill_id, bind)} "
-                f"AND position > {bind.position(len(texts))} "
-                f"ORDER BY position LIMIT {_AT_ONCE}",
-                bind,
-            )
-            if not portion:
-                break
+        for portion in self._portions(organization_id, backfill_id):
             texts += [text.encode() for text, _, _ in portion]
             hashes.append(np.array([row[1:] for row in portion], np.uint64).T)
         return _Prepared(organization_id, texts, np.concatenate(hashes, axis=1), received_at)
+
+    def events(self, organization_id: str, backfill_id: str) -> Iterator[SentEvent]:
+        """All that is staged, in order of position; read a portion at a time."""
+        for portion in self._portions(organization_id, backfill_id):
+            for text, _, _ in portion:
+                yield read_canonical(text.encode())
 
     def drop(self, organization_id: str, backfill_id: str) -> None:
         """Forget what is staged, and the backfill."""
@@ -143,6 +140,24 @@ class Stage:
                 "SETTINGS mutations_sync = 1",
                 bind.values,
             )
+
+    def _portions(
+        self, organization_id: str, backfill_id: str
+    ) -> Iterator[Sequence[Sequence[Any]]]:
+        """Texts, identities and contents of all that is staged, by position."""
+        read = 0
+        while True:
+            bind = Parameters()
+            portion = self._rows(
+                "SELECT text, identity, content FROM staged_events "
+                f"WHERE {_of(organization_id, backfill_id, bind)} "
+                f"AND position > {bind.position(read)} ORDER BY position LIMIT {_AT_ONCE}",
+                bind,
+            )
+            if not portion:
+                return
+            yield portion
+            read += len(portion)
 
     def _opened(self, whose: str, bind: Parameters) -> list[Backfill]:
         rows = self._rows(
