@@ -51,6 +51,25 @@ def test_a_coupon_is_made_redeemed_taken_away_and_retired(tallybook: Any, acme: 
     assert tallybook("coupon", "retire", "WELCOME", "--json").json["retired_at"]
 
 
+def test_a_subscription_begins_with_coupons(tallybook: Any, acme: str, tmp_path: Path) -> None:
+    for code in ("WELCOME", "MORE"):
+        tallybook("coupon", "create", code, "--percent", "20")
+    create = ("subscription", "create", "second", "--customer", acme, "--plan", "basic")
+    tallybook(*create, "--coupon", "WELCOME", "--coupon", "MORE")
+    listed = tallybook("coupon", "redemptions", "--customer", acme, "--json").json
+    assert [(each["code"], each["subscription"]) for each in listed] == [
+        ("WELCOME", "second"),
+        ("MORE", "second"),
+    ]
+    path = tmp_path / "more.toml"
+    path.write_text(
+        CATALOG + '[coupons.THIRD]\nname = "Third"\nrate_pct = 1\n'
+        '[subscriptions.third]\ncustomer = "acme"\nplan = "basic"\ncoupons = ["THIRD"]\n'
+    )
+    tallybook("apply", str(path), "--yes")
+    assert "5 the same" in tallybook("apply", str(path), "--yes").out
+
+
 def test_a_coupon_in_two_currencies(tallybook: Any, acme: str) -> None:
     amounts = ("--amount", "25", "--currency", "EUR", "--in-currency", "USD=30")
     made = tallybook("coupon", "create", "START", *amounts, "--json").json

@@ -18,7 +18,7 @@ from tallybook.domain.catalog.redeeming import (
 )
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.invoicing.footing import HeldCoupon, held_coupons
-from tallybook.domain.kernel.errors import Invalid, Missing
+from tallybook.domain.kernel.errors import Conflicting, Invalid, Missing, Refusal
 from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.services.find_customers import customer_of, no_such_customer, time_of
 from tallybook.services.find_subscriptions import in_full, subscription_of
@@ -49,30 +49,106 @@ def redeem_coupon(wiring: Wiring, organization_id: str, order: Order) -> FullRed
             raise no_such_customer(order.customer, field="customer")
         subscription = _subscription(records, order, customer)
         now = time_of(wiring, records, customer)
-        subscription_id = None if subscription is None else subscription.id
-        acting = _acting(records, customer, subscription_id, now)
-        for full in acting:
-            redeemed = full.redemption
-            if redeemed.coupon_id == coupon.id and redeemed.subscription_id == subscription_id:
-                return full
-        counts = Counts(
-            records.coupons.count(coupon.id), records.coupons.count(coupon.id, customer.id)
-        )
-        refuse_unredeemable(coupon, counts, now=now)
         plans = []
         if subscription is not None:
             plans = [in_full(records, subscription, now=now).version.plan_key]
-        others = [full.coupon for full in acting]
-        refuse_clash(coupon, others, currency=customer.currency, plans=plans)
-        redemption = Redemption(
-            id=wiring.new_id("red"),
-            coupon_id=coupon.id,
-            customer_id=customer.id,
-            subscription_id=subscription_id,
-            redeemed_at=now,
-        )
-        records.coupons.redeem(redemption)
-        return _in_full(records, customer, [redemption])[0]
+        return _redeemed(wiring, records, coupon, customer, subscription, plans=plans, now=now)
+
+
+def locked_coupons(records: Records, codes: Sequence[str]) -> list[KeptCoupon]:
+    """The coupons that a start names, in its order, held as redeeming holds them.
+
+    Locked in order of their codes and before the customer, so that nobody waits for each other.
+    """
+    found: dict[str, KeptCoupon] = {}
+    for code in sorted(codes):
+        try:
+            found[code] = coupon_of(records, code, locked=True)
+        except Missing as refusal:
+            raise _at_start(refusal, codes.index(code)) from None
+    return [found[code] for code in codes]
+
+
+def redeem_at_start(
+    wiring: Wiring,
+    records: Records,
+    coupons: Sequence[KeptCoupon],
+    customer: Customer,
+    subscription: Subscription,
+    *,
+    plans: Sequence[str],
+    now: datetime,
+) -> None:
+    """Redeem `locked_coupons` for a subscription that begins, in the same transaction.
+
+    One that is refused refuses the start. `plans` are all that the subscription is to.
+    """
+    for place, coupon in enumerate(coupons):
+        try:
+            _redeemed(wiring, records, coupon, customer, subscription, plans=plans, now=now)
+        except Refusal as refusal:
+            raise _at_start(refusal, place) from None
+
+
+def refuse_other_coupons(
+    records: Records, coupons: Sequence[KeptCoupon], subscription: Subscription
+) -> None:
+    """Refuse to have started with a coupon that was not redeemed for the subscription kept.
+
+    Whoever retries meets what was redeemed, also once it is spent or was taken away.
+    """
+    if not coupons:
+        return
+    redeemed = records.coupons.of_customers([subscription.customer_id])
+    had = {each.coupon_id for each in redeemed if each.subscription_id == subscription.id}
+    for place, coupon in enumerate(coupons):
+        if coupon.id not in had:
+            raise Conflicting(
+                "subscription_differs",
+                f"There is a subscription {subscription.key!r} already, without the coupon "
+                f"{coupon.offer.key!r}.",
+                field=f"coupons/{place}",
+                mend="Choose another key, or redeem it by POST /v1/coupon-redemptions.",
+            )
+
+
+def _at_start(refusal: Refusal, place: int) -> Refusal:
+    return type(refusal)(refusal.code, refusal.message, field=f"coupons/{place}", mend=refusal.mend)
+
+
+def _redeemed(
+    wiring: Wiring,
+    records: Records,
+    coupon: KeptCoupon,
+    customer: Customer,
+    subscription: Subscription | None,
+    *,
+    plans: Sequence[str],
+    now: datetime,
+) -> FullRedemption:
+    """The redemption that this makes, or the one there is that has something left.
+
+    Coupon and customer are held. `plans` are those of the subscription, where one is meant.
+    """
+    subscription_id = None if subscription is None else subscription.id
+    acting = _acting(records, customer, subscription_id, now)
+    for full in acting:
+        redeemed = full.redemption
+        if redeemed.coupon_id == coupon.id and redeemed.subscription_id == subscription_id:
+            return full
+    counts = Counts(records.coupons.count(coupon.id), records.coupons.count(coupon.id, customer.id))
+    refuse_unredeemable(coupon, counts, now=now)
+    others = [full.coupon for full in acting]
+    refuse_clash(coupon, others, currency=customer.currency, plans=plans)
+    redemption = Redemption(
+        id=wiring.new_id("red"),
+        coupon_id=coupon.id,
+        customer_id=customer.id,
+        subscription_id=subscription_id,
+        redeemed_at=now,
+    )
+    records.coupons.redeem(redemption)
+    return _in_full(records, customer, [redemption])[0]
 
 
 def end_redemption(wiring: Wiring, organization_id: str, redemption_id: str) -> FullRedemption:

@@ -16,6 +16,11 @@ from tallybook.services.find_plans import sold
 from tallybook.services.find_subscriptions import FullSubscription, in_full
 from tallybook.services.negotiate import negotiated
 from tallybook.services.ports import Records, Wiring
+from tallybook.services.redeem_coupon import (
+    locked_coupons,
+    redeem_at_start,
+    refuse_other_coupons,
+)
 from tallybook.services.run_experiment import version_for
 from tallybook.services.schedule_phases import phase_plans
 
@@ -28,10 +33,11 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
 
     `Missing` for a customer or plan that is not there, `Invalid` for what cannot be, `Conflicting`
     if the key is that of a subscription asked for otherwise. What is owed for the time gone by is
-    billed by the next run.
+    billed by the next run. Its coupons are redeemed with it, or nothing is done.
     """
     asked = asked.checked()
     with wiring.books.begin(organization_id) as records:
+        coupons = locked_coupons(records, asked.coupons)
         customer = records.customers.by_key(asked.customer, locked=True)
         kept = records.subscriptions.by_key(asked.key)
         if kept is not None:
@@ -39,6 +45,7 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
             versions = records.plans.by_ids([kept.plan_version_id])
             agreed_on = versions[kept.plan_version_id]
             refuse_another(kept, _with_add_ons(asked, agreed_on), customer, agreed_on)
+            refuse_other_coupons(records, coupons, kept)
             return in_full(records, kept, now=now)
         if customer is None:
             raise no_such_customer(asked.customer, field="customer")
@@ -56,6 +63,10 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
         course = agreed(subscription, asked, version, named, now=now)
         records.subscriptions.add(course.subscription)
         records.subscriptions.add_changes(subscription.id, course.changes)
+        plans = [each.plan_key for each in named.all(version).values()]
+        redeem_at_start(
+            wiring, records, coupons, customer, course.subscription, plans=plans, now=now
+        )
         return in_full(records, course.subscription, now=now)
 
 

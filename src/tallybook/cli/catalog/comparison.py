@@ -153,8 +153,8 @@ def _compare_customers(api: Api, catalog: Catalog) -> Iterator[Move]:
         yield _move("customer", key, body, api.find(f"/v1/customers/{key}"))
 
 
-_AGREED_ONCE = frozenset({"trial", "contract", "phases"})
-"""What is agreed at a start and lives on as changes: not compared with what it has become."""
+_AGREED_ONCE = frozenset({"trial", "contract", "phases", "coupons"})
+"""What is agreed at a start and lives on by itself: not compared with what it has become."""
 
 
 def _as_it_began(api: Api, key: str) -> dict[str, Any]:

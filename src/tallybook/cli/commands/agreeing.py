@@ -42,6 +42,12 @@ Phases = Annotated[
         "from=2026-07-01T00:00:00Z,seats=9. May be given often.",
     ),
 ]
+Coupons = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--coupon", help="The code of a coupon, redeemed for this subscription. Repeatable."
+    ),
+]
 BillsNow = Annotated[bool, typer.Option("--bill-now", help="Draw up the invoice for it at once.")]
 
 

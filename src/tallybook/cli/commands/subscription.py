@@ -9,6 +9,7 @@ import typer
 
 from tallybook.cli.commands.agreeing import (
     BillsNow,
+    Coupons,
     FreePlan,
     NeedsPaymentMethod,
     NoticeDays,
@@ -102,6 +103,7 @@ def create(
     renews_into: RenewsInto = "",
     notice_days: NoticeDays = None,
     phase: Phases = None,
+    coupon: Coupons = None,
     as_json: AsJson = False,
 ) -> None:
     """Subscribe a customer to a plan. The same again is no error."""
@@ -126,6 +128,7 @@ def create(
         "trial": trial or None,
         "contract": contract(term, renewal, renews_into, notice_days),
         "phases": phases(phase) or None,
+        "coupons": coupon or None,
     }
     with session_of(context).open() as api:
         show_one(api.post("/v1/subscriptions", given(**said)), FIELDS, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -30,6 +31,9 @@ from tallybook.domain.subscriptions.recording import checked_time, record_dated
 from tallybook.domain.subscriptions.subscription import Status, Subscription
 from tallybook.domain.subscriptions.trials import Trial, TrialOrder, after_trial
 
+MOST_COUPONS = 20
+"""Coupons that one subscription may begin with."""
+
 
 class Start(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
@@ -39,7 +43,8 @@ class Start(
 
     `quantities` are those of fees, by price key; `counting` is how parts of a period are counted.
     A `contract` binds from the start, or from a trial's end; `phases` say what is different later.
-    `overrides` are what this contract says otherwise than the plan.
+    `overrides` are what this contract says otherwise than the plan. `coupons` are redeemed for this
+    subscription, by their codes; if one is refused, nothing begins.
     """
 
     key: str
@@ -57,6 +62,7 @@ class Start(
     contract: ContractOrder | None = None
     phases: tuple[PhaseOrder, ...] = ()
     overrides: Overrides | None = None
+    coupons: tuple[str, ...] = ()
 
     def checked(self) -> Start:
         """The same in UTC; refused where it cannot be what was meant."""
@@ -76,6 +82,7 @@ class Start(
                 field="phases",
                 mend="Schedule later ones later.",
             )
+        _check_coupons(self.coupons)
         if asked.alignment is Alignment.CALENDAR:
             asked._check_calendar()
         return asked
@@ -94,6 +101,24 @@ class Start(
                 "Periods on the calendar end at local midnight.",
                 field="boundary_time",
                 mend="Leave it out, or ask for alignment anniversary.",
+            )
+
+
+def _check_coupons(codes: Sequence[str]) -> None:
+    if len(codes) > MOST_COUPONS:
+        raise Invalid(
+            "too_many_coupons",
+            f"A subscription begins with at most {MOST_COUPONS} coupons.",
+            field="coupons",
+            mend="Redeem others by POST /v1/coupon-redemptions.",
+        )
+    for place, code in enumerate(codes):
+        if code in codes[:place]:
+            raise Invalid(
+                "coupon_twice",
+                f"The coupon {code[:140]!r} is named twice.",
+                field=f"coupons/{place}",
+                mend="Name it once.",
             )
 
 
