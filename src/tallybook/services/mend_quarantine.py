@@ -120,7 +120,7 @@ def mend_held(
             changed.append(msgspec.structs.replace(held, event=event, reason=kept, act_id=act.id))
         if not is_dry:
             records.quarantine.replace_many(changed)
-            _record(records, act, len(changed))
+            _record(records, outcome, len(changed))
 
     outcome.next = _through(wiring, organization_id, chosen, mend, locked=not is_dry)
     return outcome
@@ -151,7 +151,7 @@ def discard_held(
         ]
         records.quarantine.replace_many(settled)
         discarded = sum(each.state is State.DISCARDED for each in settled)
-        _record(records, act, discarded)
+        _record(records, outcome, discarded)
         outcome.add("discarded", discarded)
         outcome.add("duplicate", len(settled) - discarded)
 
@@ -196,7 +196,7 @@ def replay_held(
                 why_not = appended.exceptions.get(number)
                 changed.append(_replayed(held, why_not, act, appended.position, outcome))
         records.quarantine.replace_many(changed)
-        _record(records, act, sum(each.state is State.REPLAYED for each in changed))
+        _record(records, outcome, sum(each.state is State.REPLAYED for each in changed))
 
     outcome.next = _through(wiring, organization_id, chosen, replay, locked=True)
     return outcome
@@ -244,9 +244,12 @@ def _act(wiring: Wiring, kind: ActKind, by: str, why: str, **rest: Any) -> Act:
     return Act(id=wiring.new_id("qac"), kind=kind, at=wiring.now(), by=by, why=why, **rest)
 
 
-def _record(records: Records, act: Act, events: int) -> None:
-    if events:
+def _record(records: Records, outcome: Outcome, events: int) -> None:
+    """Write down that the act was for so many more events; the outcome tells all of them."""
+    act = outcome.act
+    if act is not None and events:
         records.quarantine.add_act(msgspec.structs.replace(act, events=events))
+        outcome.act = msgspec.structs.replace(act, events=act.events + events)
 
 
 def _through(
