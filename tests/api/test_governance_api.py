@@ -124,6 +124,21 @@ def test_one_event_in_quarantine_is_no_problem_but_told(api: Api) -> None:
     assert told["mend"]
 
 
+def test_one_event_for_which_there_is_no_room_is_refused(api: Api) -> None:
+    put(api, "/v1/event-types/call", CALL)
+    put(api, "/v1/event-settings", {"max_held": 0})
+    answer = api.post("/v1/events", json=sent("1", properties={}))
+    assert (answer.status_code, answer.json()["code"]) == (422, "quarantine_full")
+    assert answer.json()["field"] == "properties"
+    batch = api.post("/v1/events", json=[sent("1", properties={}), sent("2", type="sms")])
+    assert batch.status_code == 207
+    [told] = batch.json()["results"]
+    assert (told["verdict"], told["code"]) == ("rejected", "quarantine_full")
+    assert states(api) == {}
+    assert put(api, "/v1/event-settings", {"max_held": -1}, 422)["field"] == "max_held"
+    assert put(api, "/v1/event-settings", {})["max_held"] == 1_000_000
+
+
 def test_warnings_are_counted_and_lose_nothing(api: Api) -> None:
     put(api, "/v1/event-types/call", CALL | {"strictness": "warn"})
     bad = sent("1", properties={"tokens": "many"})

@@ -149,6 +149,71 @@ def test_many_who_send_the_same_keep_it_once(wiring: Wiring, strict: str) -> Non
     assert len(everything(wiring.event_log, strict)) == 50
 
 
+def limit(wiring: Wiring, organization_id: str, most: int) -> None:
+    set_event_settings(wiring, organization_id, EventSettings(max_held=most))
+
+
+def test_a_full_quarantine_rejects_what_is_new_to_it(wiring: Wiring, strict: str) -> None:
+    limit(wiring, strict, 2)
+    receipt = ingest(wiring, strict, good("1"), bad("2"), bad("3"), bad("4"), bad("2"))
+    assert {answer.id: (answer.verdict, answer.code) for answer in receipt.exceptions} == {
+        "2": (Verdict.QUARANTINED, ""),
+        "3": (Verdict.QUARANTINED, ""),
+        "4": (Verdict.REJECTED, "quarantine_full"),
+    }
+    [full] = (answer for answer in receipt.exceptions if answer.code)
+    assert (full.index, full.field) == (3, "properties/n")
+    assert "Quarantine is full, 2 events wait" in full.reason
+    assert "max_held" in full.mend
+    assert [event.id for event in everything(wiring.event_log, strict)] == ["1"]
+    again = ingest(wiring, strict, bad("2"), bad("3", "x"), bad("4", "x"), good("1"))
+    assert [answer.verdict for answer in again.exceptions] == [
+        Verdict.QUARANTINED,
+        Verdict.CONFLICT,
+        Verdict.REJECTED,
+        Verdict.DUPLICATE,
+    ], "what is known is answered as ever"
+    discard_held(wiring, strict, Chosen(HeldQuery(id="2")), by="ada", why="A test.")
+    assert ingest(wiring, strict, bad("4")).counts[Verdict.QUARANTINED] == 1, "there is room"
+    mend_held(wiring, strict, ALL, TO_INTEGER, by="ada")
+    assert ingest(wiring, strict, bad("5")).counts[Verdict.REJECTED] == 1, "mended, they wait"
+    replay_held(wiring, strict, ALL, by="ada")
+    assert ingest(wiring, strict, bad("5")).counts[Verdict.QUARANTINED] == 1
+    limit(wiring, strict, 0)
+    assert ingest(wiring, strict, bad("6")).counts[Verdict.REJECTED] == 1
+    assert ingest(wiring, strict, bad("5")).counts[Verdict.QUARANTINED] == 1, "what waits, waits"
+
+
+def test_no_more_wait_than_may_however_many_send(wiring: Wiring, strict: str) -> None:
+    limit(wiring, strict, 30)
+    batches = [[bad(f"{sender}-{number}") for number in range(10)] for sender in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        receipts = list(pool.map(lambda batch: ingest(wiring, strict, *batch), batches))
+    assert sum(receipt.counts[Verdict.QUARANTINED] for receipt in receipts) == 30
+    assert sum(receipt.counts[Verdict.REJECTED] for receipt in receipts) == 50
+    assert states(wiring, strict) == {State.WAITING: 30}
+
+
+def test_those_who_send_and_those_who_replay_do_not_wait_for_each_other(
+    wiring: Wiring, strict: str
+) -> None:
+    events = [bad(f"{number}") for number in range(40)]
+
+    def send(_: int) -> int:
+        return ingest(wiring, strict, *events).counts[Verdict.CONFLICT]
+
+    def settle(_: int) -> int:
+        mend_held(wiring, strict, ALL, TO_INTEGER, by="ada")
+        return replay_held(wiring, strict, ALL, by="ada").counts.get("accepted", 0)
+
+    ingest(wiring, strict, *events)
+    with ThreadPoolExecutor(8) as pool:
+        conflicts = pool.map(send, range(20))
+        replayed = pool.map(settle, range(8))
+        assert (sum(conflicts), sum(replayed)) == (0, 40)
+    assert states(wiring, strict) == {State.REPLAYED: 40}
+
+
 IDS = st.sampled_from("abcdef")
 ACTS = st.one_of(
     st.tuples(
@@ -194,7 +259,10 @@ def test_states_add_up_whatever_is_done(
             case _:
                 _do(what, wiring, ours)
         counted |= {event.id for event in everything(wiring.event_log, ours)}
-        assert sum(states(wiring, ours).values()) == len(held)
+        now = states(wiring, ours)
+        assert sum(now.values()) == len(held)
+        with wiring.books.begin(ours) as records:
+            assert records.quarantine.room(10) == 10 - now.get(State.WAITING, 0)
         log = Counter(event.id for event in everything(wiring.event_log, ours))
         assert set(log.values()) <= {1}, "each once"
         assert counted == set(log), "and none lost"

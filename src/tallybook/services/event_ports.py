@@ -43,6 +43,9 @@ class EventTypeRecords(Protocol):
 class QuarantineRecords(Protocol):
     """Events of the transaction's organization that are held, or were."""
 
+    def room(self, most: int) -> int:
+        """How many more may wait, if `most` may in all; others off until the transaction ends."""
+
     def add(self, events: Sequence[Held]) -> set[tuple[str, str]]:
         """Keep those whose source and id are not held yet; which ones these are."""
 

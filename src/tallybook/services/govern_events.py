@@ -6,6 +6,7 @@ answered, each once by its identity; see decision 12.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -110,25 +111,33 @@ def hold_events(
     """Keep events that break a rule, and tell what to answer on each.
 
     One that is in the log already, from before there was the rule, is the duplicate or conflict
-    that it would be without. One that was held before is not kept twice.
+    that it would be without. One that was held before is not kept twice. Where no more may wait,
+    one that is new is rejected.
     """
     numbers = list(held)
     stored = wiring.traffic.stored(organization_id, [held[number].sent for number in numbers])
     in_log = {numbers[place]: kept for place, kept in stored.items()}
     with wiring.books.begin(organization_id) as records:
-        added = records.quarantine.add([held[n] for n in numbers if n not in in_log])
+        most = records.event_types.settings().max_held
+        room = records.quarantine.room(most)
         before = records.quarantine.by_identities({each.identity for each in held.values()})
+        new: dict[tuple[str, str], Held] = {}  # the first of a request, where it has two of one
+        for number, each in held.items():
+            if number not in in_log and each.identity not in before:
+                new.setdefault(each.identity, each)
+        kept = dict(itertools.islice(new.items(), room))
+        records.quarantine.add(list(kept.values()))
     answers: dict[int, NotTaken] = {}
     for number, each in held.items():
-        if each.identity in added:
-            added.remove(each.identity)  # another of the same request is compared with this one
+        known = kept.get(each.identity) or before.get(each.identity)
+        if known is each:
             answers[number] = _waits(each.reason)
-            continue
-        known = before.get(each.identity)
-        if known is None or (known.state is State.WAITING and number in in_log):
+        elif number in in_log and (known is None or known.state is State.WAITING):
             answers[number] = _known(difference(in_log[number], each.sent.kept()))
-        else:
+        elif known is not None:
             answers[number] = _met_again(known, each)
+        else:
+            answers[number] = _full(each.reason, most)
     return answers
 
 
@@ -176,6 +185,17 @@ def _count_warned(
 
 def _waits(reason: Reason) -> NotTaken:
     return NotTaken(Verdict.QUARANTINED, reason.field, reason.reason, reason.mend)
+
+
+def _full(reason: Reason, most: int) -> NotTaken:
+    return NotTaken(
+        Verdict.REJECTED,
+        reason.field,
+        f"Quarantine is full, {most:,} events wait in it; and {reason.reason}",
+        f"{reason.mend} Or mend, replay or discard what waits, or raise `max_held` in the event "
+        "settings; then send it again.",
+        code="quarantine_full",
+    )
 
 
 def _known(differs: str) -> NotTaken:

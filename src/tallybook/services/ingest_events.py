@@ -84,7 +84,7 @@ class Ingestion:
             return
         is_conflict = answer.verdict is Verdict.CONFLICT
         kind = Conflicting if is_conflict else Invalid
-        code = "event_conflict" if is_conflict else "event_rejected"
+        code = answer.code or ("event_conflict" if is_conflict else "event_rejected")
         raise kind(code, answer.reason, field=answer.field, mend=answer.mend)
 
     def _not_taken(self, appended: Appended) -> Iterator[Answer]:
@@ -97,7 +97,8 @@ class Ingestion:
                 case Verdict.CONFLICT:
                     yield _conflict(index, event.id, field)
                 case verdict:
-                    yield Answer(index, event.id, verdict, field, not_taken.reason, not_taken.mend)
+                    why, mend, code = not_taken.reason, not_taken.mend, not_taken.code
+                    yield Answer(index, event.id, verdict, field, why, mend, code)
 
     def _named(self, field: str) -> str:
         """The field as the sender calls it."""

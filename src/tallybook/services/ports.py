@@ -370,13 +370,14 @@ class UsageStore(Protocol):
 class NotTaken:
     """Why an event was not appended: a duplicate, a conflict in the field named, or a rule broken.
 
-    `reason` and `mend` are in words, where the field alone does not say it.
+    `reason` and `mend` are in words, where the field alone does not say it, `code` for programs.
     """
 
     verdict: Verdict
     field: str = ""
     reason: str = ""
     mend: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ _SETTINGS = (
     Column("properties are spelt", "property_naming"),
     Column("too old after days", "max_age_days"),
     Column("too far ahead after seconds", "max_ahead_seconds"),
+    Column("most in quarantine", "max_held"),
 )
 _APPLIED = (
     Column("type", "key"),
@@ -134,6 +135,9 @@ def settings(
     max_ahead_seconds: Annotated[
         int | None, typer.Option(min=-1, help="So do those further ahead; -1 is no limit.")
     ] = None,
+    max_held: Annotated[
+        int | None, typer.Option(min=0, help="So many may wait in quarantine; more are rejected.")
+    ] = None,
     type_naming: Annotated[
         str, typer.Option(help="off, snake_case, kebab-case, camelCase or dotted.")
     ] = "",
@@ -146,6 +150,8 @@ def settings(
         changes["max_age_days"] = max_age_days or None
     if max_ahead_seconds is not None:
         changes["max_ahead_seconds"] = None if max_ahead_seconds < 0 else max_ahead_seconds
+    if max_held is not None:
+        changes["max_held"] = max_held
     if type_naming:
         changes["type_naming"] = type_naming
     if property_naming:

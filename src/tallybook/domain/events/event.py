@@ -114,7 +114,10 @@ class Verdict(StrEnum):
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The verdict on the event at `index` of a batch; `field`, `reason` and `mend` if not taken."""
+    """The verdict on the event at `index` of a batch; `field`, `reason` and `mend` if not taken.
+
+    `code` is stable and for programs, where there is more to tell apart than by the verdict.
+    """
 
     index: int
     id: str
@@ -122,3 +125,4 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     field: str = ""
     reason: str = ""
     mend: str = ""
+    code: str = ""

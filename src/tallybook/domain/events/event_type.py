@@ -20,6 +20,7 @@ MAX_EXAMPLES = 10
 _MAX_DESCRIPTION = 2000
 _MAX_OWNER = 200
 _MAX_DAYS = 36_525
+_MAX_HELD = 100_000_000
 
 
 class Status(StrEnum):
@@ -99,6 +100,7 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `max_age_days`: what happened longer ago when it arrives goes to quarantine; None is no limit.
     `max_ahead_seconds`: so does what is to happen later than so far ahead of our clock.
+    `max_held`: while so many events wait in quarantine, others that break a rule are rejected.
     `type_naming` and `property_naming` are asked of types when they are saved, not of events.
     """
 
@@ -106,6 +108,7 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     property_naming: Naming = Naming.OFF
     max_age_days: int | None = None
     max_ahead_seconds: int | None = None
+    max_held: int = 1_000_000
 
     @property
     def max_age(self) -> timedelta | None:
@@ -136,6 +139,13 @@ def checked_settings(settings: EventSettings) -> EventSettings:
             f"{seconds} seconds is no limit of time ahead.",
             field="max_ahead_seconds",
             mend="Send seconds from 0 on, such as 300, or null for no limit.",
+        )
+    if not 0 <= settings.max_held <= _MAX_HELD:
+        raise Invalid(
+            "limit_out_of_range",
+            f"{settings.max_held} is no number of events that may wait.",
+            field="max_held",
+            mend=f"Send 0 to {_MAX_HELD:,}.",
         )
     return settings
 

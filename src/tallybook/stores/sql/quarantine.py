@@ -68,6 +68,14 @@ ACTS = sa.Table(
     sa.Column("events", sa.BigInteger, nullable=False),
 )
 
+SIZES = sa.Table(
+    "quarantine_sizes",
+    metadata,
+    sa.Column("organization_id", sa.Text, sa.ForeignKey("organizations.id"), primary_key=True),
+    sa.Column("waiting", sa.BigInteger, nullable=False),
+)
+"""How many events wait: kept with every change of them, because counting a million takes long."""
+
 _ROW = QUARANTINE.c
 _FIELDS = [column for column in _ROW if column.name != "organization_id"]
 _ADDED = [column for column in _ROW if column.name != "number"]
@@ -87,6 +95,10 @@ class SqlQuarantine:
         self._connection = connection
         self._organization_id = organization_id
 
+    def room(self, most: int) -> int:
+        """How many more may wait, if `most` may in all; others off until the transaction ends."""
+        return max(0, most - self._grow(0))
+
     def add(self, events: Sequence[Held]) -> set[tuple[str, str]]:
         """Keep those whose identity is not held yet, by one statement; which ones these are.
 
@@ -101,7 +113,9 @@ class SqlQuarantine:
             .on_conflict_do_nothing()
             .returning(_ROW.source, _ROW.id)
         )
-        return {(row.source, row.id) for row in self._connection.execute(statement)}
+        added = {(row.source, row.id) for row in self._connection.execute(statement)}
+        self._grow(len(added))
+        return added
 
     def by_identities(
         self, identities: Collection[tuple[str, str]]
@@ -139,10 +153,11 @@ class SqlQuarantine:
         """Write what became of these events, of which this transaction holds the locks."""
         if not events:
             return
+        self._grow(0)  # before the rows, in which order `add` takes its locks, too
         rows = [self._row(held) | {"number": held.number} for held in events]
         incoming = unnested(_CHANGED, rows)
         changes = {column.name: incoming.c[column.name] for column in _CHANGED[1:]}
-        self._connection.execute(
+        states = self._connection.execute(
             sa.update(QUARANTINE)
             .values(changes)
             .where(
@@ -150,7 +165,9 @@ class SqlQuarantine:
                 _ROW.number == incoming.c.number,
                 _ROW.state == State.WAITING.value,
             )
-        )
+            .returning(_ROW.state)
+        ).scalars()
+        self._grow(-sum(state != State.WAITING.value for state in states))
 
     def counts(self, wanted: HeldQuery) -> list[HeldCount]:
         """How many are held, by type, cause and state."""
@@ -191,6 +208,17 @@ class SqlQuarantine:
         )
         rows = self._connection.execute(query).mappings()
         return {row["id"]: Act(**{**row, "kind": ActKind(row["kind"])}) for row in rows}
+
+    def _grow(self, number: int) -> int:
+        """Count so many more that wait, holding off others who do; how many that makes."""
+        first = {"organization_id": self._organization_id, "waiting": number}
+        statement = insert(SIZES).values(first)
+        waiting: int = self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["organization_id"], set_={"waiting": SIZES.c.waiting + number}
+            ).returning(SIZES.c.waiting)
+        ).scalar_one()
+        return waiting
 
     def _row(self, held: Held) -> dict[str, Any]:
         event, reason = held.event, held.reason
