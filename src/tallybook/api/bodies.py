@@ -8,6 +8,7 @@ from typing import Any
 
 from litestar import Request
 
+from tallybook.api.raw_headers import header_of
 from tallybook.domain.kernel.errors import Invalid, TooLarge, UnsupportedForm
 
 _MAX_MEMBERS = 64
@@ -19,7 +20,7 @@ async def read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
 
     `TooLarge` as soon as that is known: from the announced length, or when the bytes run over.
     """
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    encoding = header_of(request, b"content-encoding").strip().lower() or "identity"
     if encoding not in {"identity", "gzip", "x-gzip"}:
         raise UnsupportedForm(
             "unsupported_content_encoding",
@@ -27,7 +28,7 @@ async def read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
             field="Content-Encoding",
             mend="Send it as it is, or packed with gzip.",
         )
-    announced = request.headers.get("content-length", "0")
+    announced = header_of(request, b"content-length")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)
     body = await _received(request, limit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 
+from tallybook.api.raw_headers import header_of
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.kernel.errors import Forbidden, Missing, Unauthenticated
 from tallybook.services.authenticate import authenticate, recognise
@@ -49,7 +49,7 @@ class Gate:
 
     def __init__(self, wiring: Wiring, operator_token: str = "") -> None:
         self._wiring = wiring
-        self._operator = hashlib.sha256(operator_token.encode()).digest() if operator_token else b""
+        self._operator = operator_token.encode()
 
     async def caller(self, connection: AnyConnection) -> Caller:
         """Whoever asks; `Unauthenticated` when that cannot be told."""
@@ -71,8 +71,7 @@ class Gate:
             )
 
     def _is_operator(self, text: str, connection: AnyConnection) -> bool:
-        digest = hashlib.sha256(text.encode()).digest()
-        if not self._operator or not hmac.compare_digest(digest, self._operator):
+        if not self._operator or not hmac.compare_digest(text.encode(), self._operator):
             return False
         if connection.client is None or connection.client.host not in _LOOPBACK:
             raise Unauthenticated(
@@ -122,7 +121,7 @@ async def requires_operator(connection: AnyConnection, _: BaseRouteHandler) -> N
 
 
 def _bearer(connection: AnyConnection) -> str:
-    kind, _, text = connection.headers.get("authorization", "").partition(" ")
+    kind, _, text = header_of(connection, b"authorization").partition(" ")
     if kind.lower() != "bearer" or not text:
         raise Unauthenticated(
             "no_api_key",

@@ -98,11 +98,12 @@ class RequestLog:
                 message = {**message, "headers": headers}
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, noting)
-            finally:
-                self._note(scope, status, (time.perf_counter() - began) * 1000)
+        # The server runs each request in a context of its own, which ends with it.
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            self._note(scope, status, (time.perf_counter() - began) * 1000)
 
     def _note(self, scope: Any, status: int, milliseconds: float) -> None:
         route = scope.get("path_template") or "(no route)"

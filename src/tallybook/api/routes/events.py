@@ -14,6 +14,7 @@ from litestar.params import QueryParameter
 from tallybook.api.bodies import read_body
 from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.pages import After, Limit, Page
+from tallybook.api.raw_headers import header_of
 from tallybook.api.security import AnyRequest, requires
 from tallybook.api.waiting import until_done
 from tallybook.domain.customers.organization import Scope
@@ -44,6 +45,7 @@ class IngestAnswer(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.json.Encoder().encode
+_MARK = MARK.encode()
 
 _EVENT_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -162,10 +164,9 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
     wiring: Wiring = request.app.state.wiring
     organization_id = request.state.caller.organization_id
     body = await read_body(request, MAX_BODY_BYTES)
-    headers = request.headers
-    content_type = headers.get("content-type", "")
-    if MARK in headers and is_binary(headers):
-        body, content_type = in_one_document(headers, body), Form.CLOUDEVENT
+    content_type = header_of(request, b"content-type")
+    if header_of(request, _MARK) and is_binary(request.headers):
+        body, content_type = in_one_document(request.headers, body), Form.CLOUDEVENT
     if len(body) < _LONG_BODY_BYTES:
         ingestion = begin_ingest(wiring, organization_id, body, content_type)
     else:

@@ -45,6 +45,11 @@ def digest_of(text: str) -> bytes:
             "This is not an API key of Tallybook: its form or checksum is wrong.",
             mend="Copy the whole key, from tb_ to its last character.",
         )
+    return sha256_of(text)
+
+
+def sha256_of(text: str) -> bytes:
+    """The SHA-256 of any text: no key is kept under it unless it was one of ours."""
     return hashlib.sha256(text.encode()).digest()
 
 
