@@ -96,7 +96,7 @@ class ExactRequest(Request[Any, Any, State]):
         try:
             read = _decoder(field.annotation).decode(body)
         except msgspec.MsgspecError as error:
-            raise invalid_body(error) from None
+            raise invalid_body(error, field.annotation) from None
         check_texts(body, field.annotation)
         return read
 

@@ -17,6 +17,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
+from tallybook.api.choices import choices_at
 from tallybook.domain.kernel.errors import Invalid, Refusal, Unauthenticated, Unavailable
 
 _log = structlog.get_logger("tallybook.api")
@@ -63,8 +64,8 @@ def problem_response(
     )
 
 
-def invalid_body(error: msgspec.MsgspecError) -> Refusal:
-    """The refusal for a body that msgspec does not accept, its field as a path."""
+def invalid_body(error: msgspec.MsgspecError, kind: Any) -> Refusal:
+    """The refusal for a body that msgspec does not accept as `kind`, its field as a path."""
     if not isinstance(error, msgspec.ValidationError):
         return Invalid(
             "malformed_json",
@@ -89,7 +90,12 @@ def invalid_body(error: msgspec.MsgspecError) -> Refusal:
             field=f"{field}/{missing[1]}" if field else missing[1],
             mend="Send it.",
         )
-    return Invalid("wrong_value", f"{message}.", field=field, mend="Correct the value's type.")
+    mend = _one_of(choices_at(kind, field)) or "Correct the value's type."
+    return Invalid("wrong_value", f"{message}.", field=field, mend=mend)
+
+
+def _one_of(choices: tuple[str, ...]) -> str:
+    return f"Send one of {', '.join(choices)}." if choices else ""
 
 
 def _pointer(path: str) -> str:
@@ -115,7 +121,7 @@ def answer_refusal(request: AnyRequest, refusal: Refusal) -> Response[bytes]:
     )
 
 
-def answer_malformed(_: AnyRequest, error: ValidationException) -> Response[bytes]:
+def answer_malformed(request: AnyRequest, error: ValidationException) -> Response[bytes]:
     """A parameter of the wrong type, or no body where one is needed."""
     complaint: Any = error.extra[0] if isinstance(error.extra, list) and error.extra else {}
     message = str(complaint.get("message", error.detail)).removesuffix(".")
@@ -123,12 +129,16 @@ def answer_malformed(_: AnyRequest, error: ValidationException) -> Response[byte
         return problem_response(
             422, "missing_body", "The request has no body.", mend="Send a JSON document."
         )
+    name = str(complaint.get("key", ""))
+    parameter = request.route_handler.parsed_fn_signature.parameters.get(name)
+    asked = parameter.kwarg_definition if parameter else None
     return problem_response(
         422,
         "wrong_value",
         f"{message}.",
-        field=str(complaint.get("key", "")),
-        mend="Correct the parameter.",
+        field=getattr(asked, "query", None) or getattr(asked, "name", None) or name,
+        mend=_one_of(choices_at(parameter.annotation) if parameter else ())
+        or "Correct the parameter.",
     )
 
 
