@@ -143,6 +143,10 @@ def test_subscribers_moved_and_moved_back(tallybook: Any, applied: Path) -> None
     assert tallybook("migration", "undo", "spring", "--json").json["undone"] == 1
     assert tallybook("subscription", "show", "acme", "--json").json["version"] == 1
     assert tallybook("migration", "list", "--json").json[0]["key"] == "spring"
+    start = ("migration", "start", "autumn", "--plan", "basic", "--background", "--json")
+    left = tallybook(*start).json
+    assert (left["goes_on"], left["left"]) == (True, 1), "the server goes on with it"
+    assert not tallybook("migration", "pause", "autumn", "--json").json["goes_on"]
 
 
 def test_an_experiment(tallybook: Any, applied: Path) -> None:

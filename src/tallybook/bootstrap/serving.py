@@ -25,6 +25,7 @@ from tallybook.bootstrap.occupancy import Server, announced
 from tallybook.bootstrap.wire import open_wiring
 from tallybook.jobs.closing import closing_periods
 from tallybook.jobs.governing import governing_events
+from tallybook.jobs.migrating import migrating_subscribers
 from tallybook.jobs.restating import restating_usage
 from tallybook.jobs.tallying import tallying_meters
 from tallybook.services.ports import Wiring
@@ -55,6 +56,7 @@ def serve(config: Config, *, host: str, port: int, on_ready: Callable[[Server], 
             tallying_meters(wiring),
             governing_events(wiring),
             restating_usage(wiring),
+            migrating_subscribers(wiring),
         ):
             _Uvicorn(RequestLog(app), lambda: on_ready(server)).run([listener])
 

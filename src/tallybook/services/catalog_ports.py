@@ -57,6 +57,9 @@ class PlanMigrationRecords(NamedRecords[Migration], Protocol):
         """Keys and ids of subscriptions that were ever to one of these versions, and have not
         ended, in key order."""
 
+    def unfinished(self) -> list[str]:
+        """Keys of those that go on by themselves and have members left, the oldest first."""
+
     def add_members(self, migration: str, members: Sequence[Member]) -> None: ...
     def next_members(self, migration: str, state: MemberState, limit: int) -> list[Member]:
         """Some in this state, locked; those that another transaction works on left out."""

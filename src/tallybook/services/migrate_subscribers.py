@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -99,6 +99,40 @@ def undo_migration(wiring: Wiring, organization_id: str, key: str) -> FullMigrat
             migration = msgspec.structs.replace(migration, is_undoing=True)
             records.plan_migrations.put(migration)
         return _in_full(records, migration)
+
+
+def continue_migration(
+    wiring: Wiring, organization_id: str, key: str, *, goes_on: bool
+) -> FullMigration:
+    """Have the server run it by itself from now on, until nobody is left; or have it stop that.
+
+    Whoever asks for runs meanwhile shares the work. What was moved until it is stopped stays.
+    """
+    with wiring.books.begin(organization_id) as records:
+        migration = _migration_of(records, key, locked=True)
+        if migration.goes_on is not goes_on:
+            migration = msgspec.structs.replace(migration, goes_on=goes_on)
+            records.plan_migrations.put(migration)
+        return _in_full(records, migration)
+
+
+def continue_migrations(
+    wiring: Wiring, organization_id: str, *, limit: int = CHUNK
+) -> Iterator[FullMigration]:
+    """Run what goes on by itself, batch by batch, each answered once it is recorded.
+
+    One that somebody else has all of in hand, or that was stopped or undone, is left for later.
+    """
+    with wiring.books.begin(organization_id) as records:
+        keys = records.plan_migrations.unfinished()
+    for key in keys:
+        before = find_migration(wiring, organization_id, key)
+        while before.left and before.migration.goes_on:
+            after = run_migration(wiring, organization_id, key, limit=limit)
+            yield after
+            if after.left >= before.left:
+                break
+            before = find_migration(wiring, organization_id, key)  # it may have been stopped
 
 
 def find_migration(wiring: Wiring, organization_id: str, key: str) -> FullMigration:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router, delete, get, post
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from tallybook.api.injected import OrganizationId, Wired
@@ -25,6 +25,7 @@ from tallybook.domain.subscriptions.migration import (
 )
 from tallybook.services.migrate_subscribers import (
     FullMigration,
+    continue_migration,
     create_migration,
     find_migration,
     list_members,
@@ -41,7 +42,8 @@ class MigrationAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A migration, and how far it is.
 
     `left` are still to be moved, or moved back when it `is_undoing`: run it until there are none.
-    `skipped` could not be moved, `kept` could not be moved back.
+    `skipped` could not be moved, `kept` could not be moved back. One that `goes_on` is run by the
+    server until none are left.
     """
 
     key: str
@@ -53,6 +55,7 @@ class MigrationAnswer(msgspec.Struct, frozen=True, kw_only=True):
     effective_at: datetime | None
     proration: Proration
     is_undoing: bool
+    goes_on: bool
     left: int
     waiting: int
     moved: int
@@ -209,6 +212,35 @@ def post_undoing(
     return _shown(undo_migration(wiring, organization_id, key))
 
 
+@post(
+    "/v1/plan-migrations/{key:str}/continuation",
+    guards=[requires(Scope.WRITE)],
+    status_code=200,
+    sync_to_thread=True,
+)
+def post_continuation(
+    wiring: Wired, organization_id: OrganizationId, key: MigrationKey
+) -> MigrationAnswer:
+    """Have the server go on with it by itself until nobody is left, also after a restart.
+
+    An undoing goes on likewise. Each subscriber is moved once, whoever runs it.
+    """
+    return _shown(continue_migration(wiring, organization_id, key, goes_on=True))
+
+
+@delete(
+    "/v1/plan-migrations/{key:str}/continuation",
+    guards=[requires(Scope.WRITE)],
+    status_code=200,
+    sync_to_thread=True,
+)
+def delete_continuation(
+    wiring: Wired, organization_id: OrganizationId, key: MigrationKey
+) -> MigrationAnswer:
+    """Have the server stop: who was moved stays moved, who waits goes on waiting."""
+    return _shown(continue_migration(wiring, organization_id, key, goes_on=False))
+
+
 def _shown(full: FullMigration) -> MigrationAnswer:
     migration, order = full.migration, full.migration.order
     return MigrationAnswer(
@@ -221,6 +253,7 @@ def _shown(full: FullMigration) -> MigrationAnswer:
         effective_at=order.effective_at,
         proration=order.proration,
         is_undoing=migration.is_undoing,
+        goes_on=migration.goes_on,
         left=full.left,
         created_at=migration.created_at,
         **{state.value: full.counts[state] for state in MemberState},
@@ -276,6 +309,8 @@ router = Router(
         read_members,
         post_run,
         post_undoing,
+        post_continuation,
+        delete_continuation,
     ],
     tags=["Plans"],
 )

@@ -14,7 +14,7 @@ from tallybook.cli.tables import Column, print_json, screen, show, show_one
 
 commands = typer.Typer(
     no_args_is_help=True,
-    help="Migrations of subscribers: preview, start, resume, undo, list, show, members.",
+    help="Migrations of subscribers: preview, start, resume, pause, undo, list, show, members.",
 )
 
 Key = Annotated[str, typer.Argument(help="The migration's key.")]
@@ -34,6 +34,10 @@ IsNegotiated = Annotated[
 ]
 At = Annotated[str, typer.Option(help="now, period_end, term_end or date.")]
 Since = Annotated[str, typer.Option("--effective-at", help="The date, RFC 3339.")]
+InBackground = Annotated[
+    bool,
+    typer.Option("--background", help="Have the server go on by itself, also after a restart."),
+]
 ProratedBy = Annotated[str, typer.Option("--proration", help="prorated, none or full.")]
 
 COLUMNS = (
@@ -41,6 +45,7 @@ COLUMNS = (
     Column("from", "plan"),
     Column("to", lambda result: f"{result['to_plan']} v{result['to_version']}"),
     Column("at", lambda result: result["effective_at"] or result["at"]),
+    Column("by itself", "goes_on"),
     Column("left", "left", is_right=True),
     Column("moved", "moved", is_right=True),
     Column("skipped", "skipped", is_right=True),
@@ -142,6 +147,7 @@ def start(
     at: At = "",
     effective_at: Since = "",
     proration: ProratedBy = "",
+    in_background: InBackground = False,
     as_json: AsJson = False,
 ) -> None:
     """Move subscribers, in batches. Killed on the way, the same command goes on."""
@@ -164,23 +170,41 @@ def start(
     )
     with session_of(context).open() as api:
         made = api.post("/v1/plan-migrations", body)
-        show_one(_run(api, made), COLUMNS, as_json=as_json)
+        show_one(_run(api, made, in_background), COLUMNS, as_json=as_json)
 
 
 @commands.command("resume")
-def resume(context: typer.Context, key: Key, as_json: AsJson = False) -> None:
+def resume(
+    context: typer.Context,
+    key: Key,
+    in_background: InBackground = False,
+    as_json: AsJson = False,
+) -> None:
     """Go on with a migration that was broken off."""
     with session_of(context).open() as api:
         found = api.get(f"/v1/plan-migrations/{key}")
-        show_one(_run(api, found), COLUMNS, as_json=as_json)
+        show_one(_run(api, found, in_background), COLUMNS, as_json=as_json)
+
+
+@commands.command("pause")
+def pause(context: typer.Context, key: Key, as_json: AsJson = False) -> None:
+    """Have the server stop going on by itself; who was moved stays moved."""
+    with session_of(context).open() as api:
+        paused = api.delete(f"/v1/plan-migrations/{key}/continuation")
+        show_one(paused, COLUMNS, as_json=as_json)
 
 
 @commands.command("undo")
-def undo(context: typer.Context, key: Key, as_json: AsJson = False) -> None:
+def undo(
+    context: typer.Context,
+    key: Key,
+    in_background: InBackground = False,
+    as_json: AsJson = False,
+) -> None:
     """Move everyone back, as if they had never been moved."""
     with session_of(context).open() as api:
         undoing = api.post(f"/v1/plan-migrations/{key}/undoing")
-        show_one(_run(api, undoing), COLUMNS, as_json=as_json)
+        show_one(_run(api, undoing, in_background), COLUMNS, as_json=as_json)
 
 
 @commands.command("list")
@@ -211,8 +235,13 @@ def members(
         show(found, _MEMBERS, as_json=as_json)
 
 
-def _run(api: Api, migration: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Ask for batch after batch until nobody is left."""
+def _run(api: Api, migration: Mapping[str, Any], in_background: bool) -> Mapping[str, Any]:
+    """Ask for batch after batch until nobody is left; or leave that to the server."""
+    if in_background:
+        going_on: Mapping[str, Any] = api.post(
+            f"/v1/plan-migrations/{migration['key']}/continuation"
+        )
+        return going_on
     whole = migration["left"]
     with progress_bar("Moving", unit="subscriptions") as tell:
         while migration["left"]:

@@ -94,7 +94,10 @@ class MemberState(StrEnum):
 
 
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
-    """A migration to a plan version that was settled on when it was made."""
+    """A migration to a plan version that was settled on when it was made.
+
+    One that `goes_on` is run by the server itself until nobody is left, forth and back.
+    """
 
     key: str
     order: MigrationOrder
@@ -102,6 +105,7 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
     to_version: int
     to_version_id: str
     is_undoing: bool = False
+    goes_on: bool = False
     created_at: datetime
 
 

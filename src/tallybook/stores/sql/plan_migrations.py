@@ -104,6 +104,33 @@ class SqlPlanMigrations(SqlNamed[Migration]):
         rows = self._connection.execute(query.order_by(own.key).limit(limit))
         return [(row.key, row.id) for row in rows]
 
+    def unfinished(self) -> list[str]:
+        """Keys of those that go on by themselves and have members left, the oldest first."""
+        body = MIGRATIONS.c.body
+        state = sa.case(
+            (body["is_undoing"].as_boolean(), MemberState.MOVED.value),
+            else_=MemberState.WAITING.value,
+        )
+        is_left = (
+            sa.select(_ROW.subscription_id)
+            .where(
+                _ROW.organization_id == self._organization_id,
+                _ROW.migration == MIGRATIONS.c.key,
+                _ROW.state == state,
+            )
+            .exists()
+        )
+        query = (
+            sa.select(MIGRATIONS.c.key)
+            .where(
+                MIGRATIONS.c.organization_id == self._organization_id,
+                body["goes_on"].as_boolean(),
+                is_left,
+            )
+            .order_by(body["created_at"].as_string(), MIGRATIONS.c.key)
+        )
+        return list(self._connection.execute(query).scalars())
+
     def add_members(self, migration: str, members: Sequence[Member]) -> None:
         """Take subscriptions into a migration."""
         if not members:
