@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from tallybook.domain.catalog.coupon import KeptCoupon, Redemption
+from tallybook.domain.invoicing.discounts_back import PrintedLine
 from tallybook.domain.invoicing.footing import CouponUse, EarlierLine, EarlierWanted
 
 
@@ -56,3 +57,6 @@ class EarlierLineRecords(Protocol):
 
     def of(self, wanted: Sequence[EarlierWanted]) -> Mapping[str, list[EarlierLine]]:
         """By subscription id, by one query; see `EarlierWanted`."""
+
+    def fees(self, wanted: Sequence[EarlierWanted]) -> Mapping[str, list[list[PrintedLine]]]:
+        """By subscription id, bill after bill, its fees and what coupons took off each."""

@@ -13,6 +13,7 @@ from tallybook.domain.catalog.coupon import Frequency, KeptCoupon, Redemption
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.spending import Per
 from tallybook.domain.invoicing.assemble import occasion_of
+from tallybook.domain.invoicing.discounts_back import TAKEN_BACK, PrintedLine, printed_on
 from tallybook.domain.invoicing.footing import (
     CouponUse,
     EarlierLine,
@@ -22,6 +23,7 @@ from tallybook.domain.invoicing.footing import (
     earlier_lines_of,
     held_at,
     held_coupons,
+    next_use,
     place_of,
     yearly,
 )
@@ -56,6 +58,8 @@ class Footings:
         self._redemptions: dict[str, list[Redemption]] = {}
         self._coupons: Mapping[str, KeptCoupon] = {}
         self._uses: dict[str, list[CouponUse]] = defaultdict(list)
+        self._printed: dict[str, list[list[PrintedLine]]] = {}
+        """Of subscriptions that may give back what a coupon took something off: bill after bill."""
 
     def load(self, records: Records, subscriptions: Sequence[Subscription]) -> None:
         """Read the lines printed before for those whose plans have conditions."""
@@ -80,10 +84,34 @@ class Footings:
                 if each.id in counting:
                     self._counting[each.customer_id].append(each.id)
 
-    def load_coupons(self, records: Records, *, at: datetime, locked: bool) -> None:
-        """Read what the customers have redeemed before `at`, and hold it if `locked`."""
+    def load_coupons(
+        self,
+        records: Records,
+        subscriptions: Iterable[Subscription],
+        *,
+        at: datetime,
+        locked: bool,
+    ) -> None:
+        """Read what the customers have redeemed before `at`, and hold it if `locked`.
+
+        Of subscriptions that were changed also their fees, with what coupons took off them, also
+        such as do not act any more: it is taken back with what is given back.
+        """
         customers = self._contracts.customers
         redeemed = records.coupons.of_customers(customers, locked=locked)
+        if not redeemed:
+            return
+        self._uses.update(records.coupons.uses([each.id for each in redeemed]))
+        had = {each.customer_id for each in redeemed if self._uses.get(each.id)}
+        wanted = [
+            EarlierWanted(each.id, each.starts_at)
+            for each in subscriptions
+            if each.customer_id in had and not each.is_plain
+        ]
+        printed = records.earlier_lines.fees(wanted)
+        self._printed = {
+            one.subscription_id: printed.get(one.subscription_id, []) for one in wanted
+        }
         acting = [
             each
             for each in redeemed
@@ -92,7 +120,6 @@ class Footings:
         if not acting:
             return
         self._coupons = records.coupons.by_ids({each.coupon_id for each in acting})
-        self._uses.update(records.coupons.uses([each.id for each in acting]))
         for each in acting:
             self._redemptions.setdefault(each.customer_id, []).append(each)
 
@@ -100,7 +127,8 @@ class Footings:
         """What the conditions of this bill go by; None where nothing acts on it."""
         subscription = boundary.subscription
         redeemed = self._redemptions.get(subscription.customer_id, ())
-        if subscription.id not in self._earlier and not redeemed:
+        printed = self._printed.get(subscription.id, ())
+        if subscription.id not in self._earlier and not redeemed and not printed:
             return None
         course = None
         if boundary.reckoning is not None:
@@ -127,12 +155,18 @@ class Footings:
                 self._uses,
                 currency=plan.currency,
             ),
+            printed=tuple(printed),
+            next_uses={name: next_use(taken) for name, taken in self._uses.items()}
+            if printed
+            else {},
         )
 
     def note(self, invoice: Invoice) -> None:
         """Count a bill that was drawn up for those that follow it."""
-        if not self._earlier and not self._redemptions:
+        if not self._earlier and not self._redemptions and not self._printed:
             return
+        if invoice.subscription_id in self._printed:
+            self._printed[invoice.subscription_id].append(printed_on(invoice))
         if invoice.subscription_id in self._earlier:
             self._earlier[invoice.subscription_id] += earlier_lines_of(invoice)
         for counting in self._counting.get(self._customers.get(invoice.subscription_id, ""), ()):
@@ -141,8 +175,9 @@ class Footings:
         for line in invoice.lines:
             if line.kind is LineKind.COUPON:
                 number = int(line.working[0].terms["use"])
+                takes = any(step.code != TAKEN_BACK for step in line.working)
                 self._uses[line.price_key].append(
-                    CouponUse(number, -line.amount_minor, invoice.created_at)
+                    CouponUse(number, -line.amount_minor, invoice.created_at, takes)
                 )
 
 
@@ -161,7 +196,7 @@ def load_footings(
     """
     footings = Footings(contracts)
     footings.load(records, subscriptions)
-    footings.load_coupons(records, at=at, locked=locked)
+    footings.load_coupons(records, subscriptions, at=at, locked=locked)
     return footings
 
 
@@ -216,6 +251,11 @@ def recall_footing(
     )
     earlier = records.earlier_lines.of([wanted]) if plan.has_conditions else {}
     reckoning = invoice.reckoning
+    coupons, next_uses = _recalled_coupons(records, invoice, subscription, redrawing)
+    printed: Sequence[Sequence[PrintedLine]] = ()
+    if next_uses and reckoning is not None:
+        fees = EarlierWanted(subscription.id, subscription.starts_at, before=place_of(invoice))
+        printed = records.earlier_lines.fees([fees]).get(subscription.id, ())
     return Footing(
         plan=plan,
         plan_version_id=held.plan_version_id,
@@ -228,14 +268,17 @@ def recall_footing(
         is_last=ended is not None and reckoning is not None and reckoning.begun is None,
         charged=held.charged,
         earlier=earlier.get(subscription.id, ()),
-        coupons=_recalled_coupons(records, invoice, subscription, redrawing),
+        coupons=coupons,
+        printed=printed,
+        next_uses=next_uses,
     )
 
 
 def _recalled_coupons(
     records: Records, invoice: Invoice, subscription: Subscription, redrawing: Redrawing | None
-) -> tuple[HeldCoupon, ...]:
-    """The coupons that a bill was drawn up with, each as it was before this bill.
+) -> tuple[tuple[HeldCoupon, ...], dict[str, int]]:
+    """The coupons that a bill was drawn up with, each as it was before this bill; and of all that
+    were redeemed, by redemption, the number of this bill's line of it.
 
     Of one that it has no line of, all uses count: the bill may have been redrawn after them. One
     that is drawn up again counts all of them too, but for those that are drawn up again after it,
@@ -249,32 +292,35 @@ def _recalled_coupons(
         for line in invoice.lines
         if line.kind is LineKind.COUPON
     }
+    had = records.coupons.of_customers([subscription.customer_id])
+    if not had:
+        return (), {}
     redeemed = [
         each
-        for each in records.coupons.of_customers([subscription.customer_id])
+        for each in had
         if each.subscription_id in {None, subscription.id}
         and (each.redeemed_at < at or each.id in own)
         and (each.ended_at is None or at < each.ended_at)
     ]
-    if not redeemed:
-        return ()
     coupons = records.coupons.by_ids({each.coupon_id for each in redeemed})
     currency = invoice.currency
-    names = [each.id for each in redeemed]
+    names = [each.id for each in had]
     if redrawing is not None:
         standing = records.coupons.uses(names, without=redrawing.together)
         for each in redeemed:
             _refuse_left_over(coupons[each.coupon_id], own.get(each.id), standing.get(each.id, ()))
         uses = records.coupons.uses(names, without=redrawing.pending)
-        return held_coupons(redeemed, coupons, uses, currency=currency)
+        held = held_coupons(redeemed, coupons, uses, currency=currency)
+        return held, {name: next_use(uses.get(name, ())) for name in names}
     before = {
         name: [use for use in taken if name not in own or use.number < own[name]]
         for name, taken in records.coupons.uses(names).items()
     }
-    return tuple(
-        msgspec.structs.replace(held, number=own.get(held.redemption_id, held.number))
-        for held in held_coupons(redeemed, coupons, before, currency=currency)
+    held = tuple(
+        msgspec.structs.replace(each, number=own.get(each.redemption_id, each.number))
+        for each in held_coupons(redeemed, coupons, before, currency=currency)
     )
+    return held, {name: own.get(name, next_use(before.get(name, ()))) for name in names}
 
 
 def _refuse_left_over(

@@ -15,6 +15,7 @@ from tallybook.domain.catalog.coupon import CouponOffer, KeptCoupon, Redemption
 from tallybook.domain.catalog.interval import Interval
 from tallybook.domain.catalog.plan import PlanTerms
 from tallybook.domain.catalog.spending import Per
+from tallybook.domain.invoicing.discounts_back import PrintedLine
 from tallybook.domain.invoicing.invoice import Invoice, InvoiceHeader, LineKind, Occasion
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import from_units, minor_digits
@@ -72,11 +73,15 @@ class EarlierWanted(msgspec.Struct, frozen=True):
 
 
 class CouponUse(msgspec.Struct, frozen=True):
-    """What one invoice took of a redemption: the `number`th to do so, drawn up at `at`."""
+    """What one invoice took of a redemption: the `number`th with a line of it, drawn up at `at`.
+
+    Below zero where it took back more than it took off; `takes` says that it took something off.
+    """
 
     number: int
     amount_minor: int
     at: datetime
+    takes: bool = True
 
 
 class HeldCoupon(msgspec.Struct, frozen=True):
@@ -99,7 +104,9 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
     None where the subscription begins. `charged` is when it was charged for, without trials and
     pauses. `is_last` says that no period follows. With `is_supposed` the period is only thought of:
     a whole one, the first of its kind, with nothing billed before it. Years are those of the
-    calendar `years`; `plans` are all that lines of the bill may be of, by version id.
+    calendar `years`; `plans` are all that lines of the bill may be of, by version id. `printed` are
+    the bills before, where coupons may have taken something off what this one gives back;
+    `next_uses` numbers a coupon's line on this bill, by its redemption.
     """
 
     plan: PlanTerms
@@ -114,6 +121,8 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
     charged: tuple[Span, ...] = ()
     earlier: Sequence[EarlierLine] = ()
     coupons: tuple[HeldCoupon, ...] = ()
+    printed: Sequence[Sequence[PrintedLine]] = ()
+    next_uses: Mapping[str, int] = {}
     is_supposed: bool = False
 
 
@@ -293,7 +302,12 @@ def held_coupons(
         offer = coupons[redemption.coupon_id].offer.priced_in(currency)
         taken = uses.get(redemption.id, [])
         used = from_units(sum(use.amount_minor for use in taken), digits)
-        if not offer.is_spent(used=used, used_periods=len(taken)):
-            number = 1 + max((use.number for use in taken), default=0)
-            held.append(HeldCoupon(redemption.id, offer, used, len(taken), number))
+        periods = sum(1 for use in taken if use.takes)
+        if not offer.is_spent(used=used, used_periods=periods):
+            held.append(HeldCoupon(redemption.id, offer, used, periods, next_use(taken)))
     return tuple(held)
+
+
+def next_use(taken: Iterable[CouponUse]) -> int:
+    """The number of a coupon's line on the next bill."""
+    return 1 + max((use.number for use in taken), default=0)

@@ -58,6 +58,7 @@ def priced_lines(
             meter=each.charge.price.meter or "",
             plan_key=_plan_key(each.charge, footing),
             is_of_next=_is_of_next(each.charge, footing),
+            gives_back=each.charge.service_period if each.charge.side is Side.CREDIT else None,
         )
         for each in rated
     ]

@@ -62,6 +62,11 @@ SENTENCES: Sentences = {
         "sv": "Avdrag från {of}: {amount}",
         "de": "Nachlass auf {of}: {amount}",
     },
+    "coupon_taken_back": {
+        "en": "Its discount on {of} given back: {amount}",
+        "sv": "Dess rabatt på {of} som återbetalas: {amount}",
+        "de": "Sein Rabatt auf {of}, die erstattet werden: {amount}",
+    },
     "allowance_granted": {
         "en": "{quantity} {unit} included in the period",
         "sv": "{quantity} {unit} ingår i perioden",

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from tallybook.domain.catalog.coupon import CouponOffer, KeptCoupon, Redemption
+from tallybook.domain.invoicing.discounts_back import TAKEN_BACK
 from tallybook.domain.invoicing.footing import CouponUse
 from tallybook.domain.invoicing.invoice import InvoiceStatus, LineKind
 from tallybook.domain.kernel.errors import Conflicting
@@ -152,7 +153,7 @@ class SqlCoupons:
         )
         query = query.order_by(_OF.redeemed_at, _OF.id)
         if locked:
-            query = query.where(_OF.ended_at.is_(None)).with_for_update()
+            query = query.with_for_update()
         return list(self._redemptions(query))
 
     def uses(
@@ -183,7 +184,9 @@ class SqlCoupons:
         for row in self._connection.execute(query):
             working: tuple[Step, ...] = row.working
             number = int(working[0].terms["use"])
-            found[row.price_key].append(CouponUse(number, -int(row.amount_minor), row.created_at))
+            takes = any(step.code != TAKEN_BACK for step in working)
+            use = CouponUse(number, -int(row.amount_minor), row.created_at, takes)
+            found[row.price_key].append(use)
         return found
 
     def _select(self) -> sa.Select[Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from tallybook.domain.invoicing.discounts_back import CouponWorking, PrintedLine, printed_lines
 from tallybook.domain.invoicing.footing import EarlierLine, EarlierWanted, counts_from, kept_by
 from tallybook.domain.invoicing.invoice import InvoiceStatus, LineKind, Occasion
 from tallybook.domain.kernel.instants import Span
@@ -27,6 +29,13 @@ _COLUMNS = (
     sa.Column("drawn_up_at", Instant),
     sa.Column("due_at", Instant),
 )
+
+_PLACE = sa.case(
+    (_ROW.occasion == Occasion.OPENING.value, 0),
+    (_ROW.occasion == Occasion.CHANGE.value, _ROW.change_count),
+    else_=1 + _ROW.change_count,
+)
+"""A bill's place among those of its subscription that have a period of the same start."""
 
 
 class SqlEarlierLines:
@@ -66,6 +75,37 @@ class SqlEarlierLines:
                     of_another=True,
                 )
             )
+        return found
+
+    def fees(self, wanted: Sequence[EarlierWanted]) -> Mapping[str, list[list[PrintedLine]]]:
+        """Bill after bill, the lines of fees with service since the time asked for, and what
+        coupons took off each."""
+        if not wanted:
+            return {}
+        bills = self._bills(unnested(_COLUMNS, [_row(each) for each in wanted]))
+        is_coupon = _LINE.kind == LineKind.COUPON.value
+        is_fee = sa.and_(
+            _LINE.kind == LineKind.PRICE.value,
+            sa.func.coalesce(sa.func.jsonb_typeof(_LINE.proof), "null") == "null",
+        )
+        query = (
+            bills.where(sa.or_(is_coupon, is_fee), _LINE.amount_minor != 0)
+            .add_columns(_ROW.id, _LINE.number, _LINE.name, _LINE.service_ends)
+            .add_columns(_LINE.working)
+            .order_by(_ROW.subscription_id, _ROW.period_starts, _PLACE, _ROW.id, _LINE.number)
+        )
+        found: dict[str, list[list[PrintedLine]]] = defaultdict(list)
+        rows = self._connection.execute(query)
+        for (subscription_id, _), bill in groupby(rows, lambda row: (row.subscription_id, row.id)):
+            priced, coupons = [], []
+            for row in bill:
+                if row.kind == LineKind.COUPON.value:
+                    coupons.append(CouponWorking(row.price_key, row.name, row.working))
+                    continue
+                amount = from_units(int(row.amount_minor), minor_digits(row.currency))
+                service = Span(row.service_starts, row.service_ends)
+                priced.append((int(row.number), PrintedLine(row.price_key, service, amount)))
+            found[subscription_id].append(printed_lines(priced, coupons))
         return found
 
     def _of_others(self, wanted: Sequence[EarlierWanted]) -> Iterator[Any]:
@@ -136,14 +176,9 @@ class SqlEarlierLines:
 
     def _bills(self, asked: sa.TableValuedAlias) -> sa.Select[Any]:
         of = asked.c
-        place = sa.case(
-            (_ROW.occasion == Occasion.OPENING.value, 0),
-            (_ROW.occasion == Occasion.CHANGE.value, _ROW.change_count),
-            else_=1 + _ROW.change_count,
-        )
         is_before = sa.or_(
             of.before_starts.is_(None),
-            sa.tuple_(_ROW.period_starts, place) < sa.tuple_(of.before_starts, of.before_place),
+            sa.tuple_(_ROW.period_starts, _PLACE) < sa.tuple_(of.before_starts, of.before_place),
         )
         return (
             sa.select(

@@ -1,0 +1,154 @@
+"""What coupons took off a charge that is given back: it is taken back in the same share.
+
+Who paid nothing of a fee is given nothing of it back. Rules: docs/semantics/conditions.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from tallybook.domain.catalog.working import ZERO
+from tallybook.domain.invoicing.invoice import Invoice, LineKind
+from tallybook.domain.kernel.decimals import widely
+from tallybook.domain.kernel.instants import Span
+from tallybook.domain.kernel.money import from_units, minor_digits, round_decimal
+from tallybook.domain.rating.rated_line import Step
+
+TAKEN_BACK = "coupon_taken_back"
+"""The step that takes back what a coupon took off a charge that is given back."""
+
+
+class Discount(msgspec.Struct, frozen=True, gc=False):
+    """What a coupon, by its redemption and its name, took off one line; in major units."""
+
+    redemption_id: str
+    name: str
+    amount: Decimal
+
+
+class PrintedLine(msgspec.Struct, frozen=True, gc=False):
+    """A line of a price on a bill, below zero where it gives back; and what came off it."""
+
+    price_key: str
+    service_period: Span
+    amount: Decimal
+    discounts: tuple[Discount, ...] = ()
+
+
+class GivenBack(msgspec.Struct, frozen=True, gc=False):
+    """Of what a line gives back: the discounts on it, and how much was charged without any."""
+
+    discounts: tuple[Discount, ...]
+    undiscounted: Decimal
+
+
+class _Charged:
+    """A line that was charged, and how much of it was given back so far."""
+
+    def __init__(self, line: PrintedLine) -> None:
+        self.line = line
+        self.given = ZERO
+
+    def give(self, amount: Decimal, digits: int) -> Iterator[Discount]:
+        """Give back so much more of it; its discounts in the same share.
+
+        Shares are rounded as sums so far, so that the parts come to the whole discount.
+        """
+        before, after = self.given, self.given + amount
+        self.given = after
+        for each in self.line.discounts:
+            back = self._share(each, after, digits) - self._share(each, before, digits)
+            if back:
+                yield msgspec.structs.replace(each, amount=back)
+
+    def _share(self, discount: Discount, given: Decimal, digits: int) -> Decimal:
+        with widely():
+            return round_decimal(discount.amount * given / self.line.amount, digits)
+
+
+def given_back(
+    printed: Iterable[Sequence[PrintedLine]], lines: Sequence[PrintedLine], digits: int
+) -> dict[int, GivenBack]:
+    """For each of `lines` that gives back, by its place, what becomes of the discounts on it.
+
+    `printed` are the bills before, in order. A line gives back of what was charged last for the
+    same price and time.
+    """
+    charged: list[_Charged] = []
+    for bill in printed:
+        for line in bill:
+            if line.amount < 0:
+                _give(charged, line, digits)
+        charged += [_Charged(line) for line in bill if line.amount > 0]
+    return {
+        place: _give(charged, line, digits)
+        for place, line in enumerate(lines)
+        if line.amount < 0 and charged
+    }
+
+
+def _give(charged: Sequence[_Charged], line: PrintedLine, digits: int) -> GivenBack:
+    left, undiscounted = -line.amount, ZERO
+    discounts: list[Discount] = []
+    for each in reversed(charged):
+        if not left:
+            break
+        if each.line.price_key != line.price_key or not _meet(each.line, line):
+            continue
+        part = min(left, each.line.amount - each.given)
+        left -= part
+        if not each.line.discounts:
+            undiscounted += part
+        discounts += each.give(part, digits)
+    return GivenBack(tuple(discounts), undiscounted + left)
+
+
+def _meet(one: PrintedLine, other: PrintedLine) -> bool:
+    first, second = one.service_period, other.service_period
+    return first.starts < second.ends and second.starts < first.ends
+
+
+class CouponWorking(msgspec.Struct, frozen=True, gc=False):
+    """A coupon's line on a bill: whose, and its steps."""
+
+    redemption_id: str
+    name: str
+    working: tuple[Step, ...]
+
+
+def printed_lines(
+    priced: Iterable[tuple[int, PrintedLine]], coupons: Iterable[CouponWorking]
+) -> list[PrintedLine]:
+    """The lines of one bill, by their numbers, with what its coupons took off each."""
+    taken: dict[int, list[Discount]] = {}
+    for coupon in coupons:
+        for step in coupon.working:
+            if step.code != TAKEN_BACK and "line" in step.terms:
+                discount = Discount(coupon.redemption_id, coupon.name, -step.amount)
+                taken.setdefault(int(step.terms["line"]), []).append(discount)
+    return [
+        msgspec.structs.replace(line, discounts=tuple(taken.get(number, ())))
+        for number, line in priced
+    ]
+
+
+def printed_on(invoice: Invoice) -> list[PrintedLine]:
+    """The lines of a bill as later ones give them back."""
+    digits = minor_digits(invoice.currency)
+    priced = [
+        (
+            line.number,
+            PrintedLine(line.price_key, line.service_period, from_units(line.amount_minor, digits)),
+        )
+        for line in invoice.lines
+        if line.kind is LineKind.PRICE and line.proof is None
+    ]
+    coupons = [
+        CouponWorking(line.price_key, line.name, line.working)
+        for line in invoice.lines
+        if line.kind is LineKind.COUPON
+    ]
+    return printed_lines(priced, coupons)
