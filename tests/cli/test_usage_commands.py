@@ -112,6 +112,11 @@ def test_a_month_is_billed_once_shown_verified_and_walked_back(tallybook: Any) -
     assert "2026-03-01 to 2026-04-01" in shown, "by the customer's clocks"
     assert "exactly 1.88125 · 2 events" in shown
     assert "is equal" in tallybook("verify", number).out
+    link = tallybook("invoice", "share", number, "--json").json
+    assert "/share/" in link["url"]
+    assert tallybook("invoice", "unshare", number, link["id"], "--json").json["url"] is None
+    [listed] = tallybook("invoice", "links", number, "--json").json
+    assert (listed["id"], bool(listed["revoked_at"])) == (link["id"], True)
     events = tallybook("invoice", "events", number, "1", "--json").json
     assert [event["id"] for event in events] == ["e1", "e2"]
 

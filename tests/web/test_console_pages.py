@@ -219,6 +219,25 @@ class TestSharing:
         assert "call-000" in console.get(f"{shared}/lines/2/events", headers=PART).text
         assert "60 händelser" in _text(console.post(f"{shared}/verify", headers=PART).text)
 
+    def test_a_link_is_taken_back(self, company: Any, console: Client) -> None:
+        path = f"/invoices/{company.invoice_id('nordlys')}"
+        form = {"form_token": _form_token(console.get(path).text)}
+        pages = [console.post(f"{path}/share", data=form, headers=PART).text for _ in "ab"]
+        first, second = (re.findall(r'value="http://testserver([^"]+)"', page)[0] for page in pages)
+        latest, *_ = re.findall(
+            rf'action="({path}/links/[^"]+)"', console.get(f"{path}/links").text
+        )
+        assert console.post(latest, headers=PART).status_code == 403, "not without the form"
+        page = console.post(latest, data=form, headers=PART).text
+        assert latest not in page
+        console.cookies.clear()
+        assert console.get(first).status_code == 200, "the other one stays"
+        for address in (second, f"{second}/lines/2/events"):
+            gone = console.get(address)
+            assert gone.status_code == 410
+            assert "taken back" in _text(gone.text)
+        assert console.post(f"{second}/verify").status_code == 410
+
     @pytest.mark.parametrize("token", ["x", "a.b", "WyJvcmciXQ.AAAA"])
     def test_a_link_that_we_did_not_make_opens_nothing(self, company: Any, token: str) -> None:
         answer = company.client.get(f"/share/{token}")

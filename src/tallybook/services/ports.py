@@ -46,6 +46,7 @@ from tallybook.services.event_ports import (
     Traffic,
     Workers,
 )
+from tallybook.services.link_ports import InvoiceLinkRecords
 from tallybook.services.restatement_ports import LateEvents, RestatementRecords
 
 
@@ -248,6 +249,8 @@ class Records(Protocol):
     def subscriptions(self) -> SubscriptionRecords: ...
     @property
     def invoices(self) -> InvoiceRecords: ...
+    @property
+    def invoice_links(self) -> InvoiceLinkRecords: ...
     @property
     def restatements(self) -> RestatementRecords: ...
     @property

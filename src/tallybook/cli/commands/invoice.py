@@ -37,6 +37,14 @@ _FIELDS = (
     Column("id", "id", style="dim"),
 )
 EVENTS = tuple(column for column in kept.COLUMNS if column.title not in {"customer", "source"})
+_LINKS = (
+    Column("link", "id", style="bold"),
+    Column("made", moment("made_at")),
+    Column("by", "made_by"),
+    Column("until", moment("ends_at")),
+    Column("taken back", moment("revoked_at")),
+    Column("address", "url"),
+)
 _DIFFERENCES = (
     Column("line", "line", is_right=True),
     Column("what", "what"),
@@ -143,6 +151,32 @@ def events(
     with session_of(context).open() as api:
         found = api.each(f"/v1/invoices/{invoice}/lines/{line}/events", limit=limit)
         show(found, EVENTS, as_json=as_json)
+
+
+@commands.command("share", epilog="Example: [cyan]tallybook invoice share 2026-000123[/]")
+def share(context: typer.Context, invoice: Invoice, as_json: AsJson = False) -> None:
+    """Make a link by which the customer can read the invoice, for 90 days."""
+    with session_of(context).open() as api:
+        show_one(api.post(f"/v1/invoices/{invoice}/links"), _LINKS, as_json=as_json)
+
+
+@commands.command("links")
+def links(context: typer.Context, invoice: Invoice, as_json: AsJson = False) -> None:
+    """List the links that were made to an invoice, the last one first."""
+    with session_of(context).open() as api:
+        show(api.get(f"/v1/invoices/{invoice}/links")["results"], _LINKS, as_json=as_json)
+
+
+@commands.command("unshare")
+def unshare(
+    context: typer.Context,
+    invoice: Invoice,
+    link: Annotated[str, typer.Argument(help="The link's id, lnk_….")],
+    as_json: AsJson = False,
+) -> None:
+    """Take a link back: it opens nothing from now on."""
+    with session_of(context).open() as api:
+        show_one(api.delete(f"/v1/invoices/{invoice}/links/{link}"), _LINKS, as_json=as_json)
 
 
 def show_events(events: Iterable[Mapping[str, Any]]) -> None:

@@ -37,6 +37,12 @@ class Missing(Refusal):
     status = 404
 
 
+class Gone(Refusal):
+    """Something that was there, and was taken back."""
+
+    status = 410
+
+
 class Conflicting(Refusal):
     """The request contradicts what is already so; repeating it unchanged will not help."""
 

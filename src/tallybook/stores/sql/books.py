@@ -16,6 +16,7 @@ from tallybook.stores.sql.database import refusing_outages
 from tallybook.stores.sql.earlier_lines import SqlEarlierLines
 from tallybook.stores.sql.event_counts import EVENT_COUNTS  # noqa: F401 - a table of its own
 from tallybook.stores.sql.event_types import SqlEventTypes
+from tallybook.stores.sql.invoice_links import SqlInvoiceLinks
 from tallybook.stores.sql.invoices import SqlInvoices
 from tallybook.stores.sql.meters import SqlMeters
 from tallybook.stores.sql.named import SqlNamed
@@ -81,6 +82,10 @@ class SqlRecords:
     @cached_property
     def invoices(self) -> SqlInvoices:
         return SqlInvoices(self.connection, self.organization_id)
+
+    @cached_property
+    def invoice_links(self) -> SqlInvoiceLinks:
+        return SqlInvoiceLinks(self.connection, self.organization_id)
 
     @cached_property
     def restatements(self) -> SqlRestatements:

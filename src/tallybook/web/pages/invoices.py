@@ -14,7 +14,12 @@ from tallybook.services.create_organization import read_organization
 from tallybook.services.enter_console import Visitor
 from tallybook.services.ports import Wiring
 from tallybook.services.read_invoice import list_invoices
-from tallybook.services.share_invoice import share_invoice
+from tallybook.services.share_invoice import (
+    list_links,
+    revoke_link,
+    share_invoice,
+    token_of,
+)
 from tallybook.web.invoice_page import Reading
 from tallybook.web.invoice_view import header_view
 from tallybook.web.reader import Reader
@@ -111,14 +116,55 @@ def post_share(
     request: AnyRequest, wiring: Wired, visitor: Visiting, invoice_id: InvoiceId
 ) -> Response[str]:
     """Make a link by which the customer can read this invoice."""
-    link = share_invoice(wiring, visitor.organization_id, invoice_id)
+    link = share_invoice(wiring, visitor.organization_id, invoice_id, by="console")
+    url = f"{request.base_url}share/{token_of(wiring, visitor.organization_id, link)}"
+    return _links(request, wiring, visitor, invoice_id, url=url)
+
+
+@get("/invoices/{invoice_id:str}/links", sync_to_thread=True)
+def read_links(
+    request: AnyRequest, wiring: Wired, visitor: Visiting, invoice_id: InvoiceId
+) -> Response[str]:
+    """The links that open this invoice now."""
+    return _links(request, wiring, visitor, invoice_id)
+
+
+@post(
+    "/invoices/{invoice_id:str}/links/{link_id:str}/revoke",
+    guards=[requires_own_form],
+    status_code=200,
+    sync_to_thread=True,
+)
+def post_revocation(
+    request: AnyRequest,
+    wiring: Wired,
+    *,
+    visitor: Visiting,
+    invoice_id: InvoiceId,
+    link_id: Annotated[str, PathParameter(max_length=100)],
+) -> Response[str]:
+    """Take a link back."""
+    revoke_link(wiring, visitor.organization_id, invoice_id, link_id)
+    return _links(request, wiring, visitor, invoice_id)
+
+
+def _links(
+    request: AnyRequest, wiring: Wiring, visitor: Visitor, invoice_id: str, *, url: str = ""
+) -> Response[str]:
+    """The address of one that was just made, and all that are open, to be taken back."""
+    links = list_links(wiring, visitor.organization_id, invoice_id)
+    now = wiring.now()
     return render(
         "parts/share.html" if wants_part(request) else "share.html",
         visitor=visitor,
         organization=read_organization(wiring, visitor.organization_id),
         path=f"/invoices/{invoice_id}",
-        url=f"{request.base_url}share/{link.token}",
-        ends=Reader().day(link.ends_at),
+        links=[
+            {"id": link.id, "made": Reader().day(link.made_at), "ends": Reader().day(link.ends_at)}
+            for link in links
+            if link.is_open(now)
+        ],
+        url=url,
     )
 
 
@@ -136,5 +182,7 @@ router = Router(
         read_events,
         post_verification,
         post_share,
+        read_links,
+        post_revocation,
     ],
 )
