@@ -6,12 +6,14 @@ import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Price, Timing
 from tallybook.domain.invoicing.charges import Charge, RatedCharge, rate_fee, rate_metered
+from tallybook.domain.invoicing.footing import Footing
 from tallybook.domain.invoicing.whole_bill import rate_bill
 from tallybook.domain.kernel.errors import Refusal
 from tallybook.domain.kernel.instants import Span, zone
@@ -21,9 +23,10 @@ from tallybook.domain.metering.windows import named_period
 from tallybook.domain.subscriptions.add_ons import new_add_ons
 from tallybook.domain.subscriptions.migrating import moved
 from tallybook.domain.subscriptions.migration import MigrationOrder
+from tallybook.services.draw_up_invoices import load_contracts
 from tallybook.services.measure_charges import UsageSheet, Wanted, measure_charges, wanted_by
 from tallybook.services.ports import Records, Wiring
-from tallybook.services.preview_price import last_month, supposed_footing
+from tallybook.services.preview_price import last_month
 from tallybook.services.select_subscribers import (
     Selection,
     Subscriber,
@@ -31,6 +34,7 @@ from tallybook.services.select_subscribers import (
     subscribers_in_chunks,
     version_gone_to,
 )
+from tallybook.services.suppose_bills import SupposedBills
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +89,8 @@ def preview_migration(
 
     The period is a named one, such as 2026-03, by each customer's own calendar; without one it is
     the last whole month. Fees are those of one whole period of the plan, in the quantities of now;
-    what is owed once is left out. Usage is measured once a meter and chunk, for both versions.
+    what is owed once is left out. Usage is measured once a meter and chunk, for both versions, and
+    pooled as it is billed. Conditions and coupons act as on a bill for the period.
     """
     order = order.checked()
     as_of = wiring.event_log.position()
@@ -98,9 +103,10 @@ def preview_migration(
         selection = selection_of(records, order)
         for chunk in subscribers_in_chunks(wiring, records, selection):
             movable, stuck = _parted(records, selection, chunk)
+            found, unmeasured = _effects(wiring, records, movable, period=period, as_of=as_of)
+            stuck += unmeasured
             skipped_count += len(stuck)
             skipped += stuck[: limit - len(skipped)]
-            found = _effects(wiring, records, movable, period=period, as_of=as_of)
             for effect in found:
                 _add(sums.setdefault(effect.before.currency, Counter()), effect)
             effects = heapq.nsmallest(limit, [*effects, *found], key=_rank)
@@ -129,18 +135,24 @@ def _parted(
             to = version_gone_to(records, one, selection.target)
             moved(one.course, selection.order, to, plans=one.plans, now=one.now)
         except Refusal as refusal:
-            reason = f"{refusal.code}: {refusal.message}"
-            stuck.append(Skipped(one.course.subscription.key, reason))
+            stuck.append(_skipped(one, refusal))
         else:
             movable.append((one, to))
     return movable, stuck
 
 
+def _skipped(one: Subscriber, refusal: Refusal) -> Skipped:
+    return Skipped(one.course.subscription.key, f"{refusal.code}: {refusal.message}")
+
+
 class _Rated(msgspec.Struct, frozen=True):
-    """A subscriber at the prices of a version: the charges, and the usage that each wants."""
+    """A subscriber at the prices of a version: the charges, and the usage that each wants.
+
+    `footing` is what its conditions go by, where any act.
+    """
 
     version: PlanVersion
-    span: Span
+    footing: Footing | None
     charges: tuple[tuple[Charge, Wanted | None], ...]
 
 
@@ -151,25 +163,31 @@ def _effects(
     *,
     period: str,
     as_of: int,
-) -> list[Effect]:
-    pairs: list[tuple[_Rated, _Rated]] = []
+) -> tuple[list[Effect], list[Skipped]]:
+    """What each pays under both versions; and whose usage cannot be measured under one of them."""
+    pairs: list[tuple[Subscriber, _Rated, _Rated]] = []
+    stuck: list[Skipped] = []
     versions = {version.id: version for one, to in chunk for version in (one.version, to)}
     meters = records.meters.by_keys(
         {key for version in versions.values() for key in version.meters}
     )
-    for one, target in chunk:
-        span = named_period(period, zone(one.customer.timezone))
-        pairs.append(
-            (
-                _charged(one, one.version, one.terms.quantities, span, meters),
-                _charged(one, target, _quantities(one, target), span, meters),
-            )
-        )
+    contracts = load_contracts(records, [one.course.subscription for one, _ in chunk])
+    spans = [named_period(period, zone(one.customer.timezone)) for one, _ in chunk]
+    bills = SupposedBills()
+    bills.load(records, [(*each, span) for each, span in zip(chunk, spans, strict=True)])
+    for (one, target), span in zip(chunk, spans, strict=True):
+        pool = contracts.pool_of(one.customer)
+        rate = partial(_charged, one, span=span, meters=meters, pool=pool, bills=bills)
+        try:
+            before = rate(one.version, one.terms.quantities)
+            pairs.append((one, before, rate(target, _quantities(one, target))))
+        except Refusal as refusal:
+            stuck.append(_skipped(one, refusal))
     wanted = (
-        use for pair in pairs for rated in pair for _, use in rated.charges if use is not None
+        use for _, *both in pairs for rated in both for _, use in rated.charges if use is not None
     )
     sheet = measure_charges(wiring, records.organization_id, wanted, as_of=as_of)
-    return [
+    effects = [
         Effect(
             subscription_key=one.course.subscription.key,
             customer_key=one.customer.key,
@@ -177,8 +195,9 @@ def _effects(
             before=_amount(one, before, sheet, as_of),
             after=_amount(one, after, sheet, as_of),
         )
-        for (one, _), (before, after) in zip(chunk, pairs, strict=True)
+        for one, before, after in pairs
     ]
+    return effects, stuck
 
 
 def _quantities(one: Subscriber, target: PlanVersion) -> Mapping[str, Decimal]:
@@ -190,19 +209,22 @@ def _charged(
     one: Subscriber,
     version: PlanVersion,
     quantities: Mapping[str, Decimal],
+    *,
     span: Span,
     meters: Mapping[str, Meter],
+    pool: tuple[str, ...] | None,
+    bills: SupposedBills,
 ) -> _Rated:
     charges: list[tuple[Charge, Wanted | None]] = []
     for price in version.prices:
         if price.timing is Timing.ONCE:
             continue
         if price.meter is not None:
-            wanted = wanted_by(price, meters[price.meter], one.customer, span)
+            wanted = wanted_by(price, meters[price.meter], one.customer, span, pool)
             charges.append((Charge(price=price, service_period=span), wanted))
         elif quantity := quantities.get(price.key, Decimal(0 if price.is_optional else 1)):
             charges.append((_fee(price, quantity, span), None))
-    return _Rated(version, span, tuple(charges))
+    return _Rated(version, bills.footing(one, version, span), tuple(charges))
 
 
 def _fee(price: Price, quantity: Decimal, span: Span) -> Charge:
@@ -210,23 +232,21 @@ def _fee(price: Price, quantity: Decimal, span: Span) -> Charge:
 
 
 def _amount(one: Subscriber, rated: _Rated, sheet: UsageSheet, as_of: int) -> Money:
-    """The sum of the lines as they would be printed, those of the plan's conditions among them."""
+    """The sum of the lines as they would be printed, those of conditions and coupons among them."""
 
     def rate(place: int, allowance_left: Decimal | None = None) -> RatedCharge:
         charge, wanted = rated.charges[place]
         if wanted is None:
             return rate_fee(charge)
         usage = sheet.of(wanted)
-        return rate_metered(
-            charge, wanted.meter, one.customer, usage, as_of, allowance_left=allowance_left
-        )
+        meter, who, left = wanted.meter, one.customer, allowance_left
+        return rate_metered(charge, meter, who, usage, as_of, allowance_left=left, pool=wanted.pool)
 
     currency = rated.version.currency
     amounts: list[Decimal] = []
-    if rated.version.has_conditions:
+    if rated.footing is not None:
         charges = [charge for charge, _ in rated.charges]
-        footing = supposed_footing(rated.version, rated.span)
-        lines, conditions = rate_bill(charges, rate, footing, digits=minor_digits(currency))
+        lines, conditions = rate_bill(charges, rate, rated.footing, digits=minor_digits(currency))
         amounts += [line.rated.amount for line in lines]
         amounts += [condition.rated.amount for condition in conditions]
     else:

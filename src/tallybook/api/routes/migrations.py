@@ -100,7 +100,7 @@ class MigrationPreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What a migration would do: `sums` over everyone, and those whom it touches most.
 
     Usage is that of `period`, counted up to `as_of`. Fees are those of a whole period of the plan;
-    the plan's conditions act as on a first bill, coupons are left out.
+    conditions and coupons act as on the bill for the period.
     """
 
     to_plan: str

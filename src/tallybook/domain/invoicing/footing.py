@@ -103,7 +103,8 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
     `plan` is the version whose conditions hold: the one in force when the period `ended`, which is
     None where the subscription begins. `charged` is when it was charged for, without trials and
     pauses. `is_last` says that no period follows. With `is_supposed` the period is only thought of:
-    a whole one, the first of its kind, with nothing billed before it. Years are those of the
+    a whole one, the first of its kind, with nothing billed before it; with `is_whole_period` it
+    stands for a whole one of those that went before. Years are those of the
     calendar `years`; `plans` are all that lines of the bill may be of, by version id. `printed` are
     the bills before, where coupons may have taken something off what this one gives back;
     `next_uses` numbers a coupon's line on this bill, by its redemption.
@@ -124,6 +125,7 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
     printed: Sequence[Sequence[PrintedLine]] = ()
     next_uses: Mapping[str, int] = {}
     is_supposed: bool = False
+    is_whole_period: bool = False
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,7 +200,7 @@ def counted_over(footing: Footing, per: Per, *, prorates: bool) -> Counted | Non
         return Counted(Span(footing.starts_at, FOREVER), 0, footing.is_last, WHOLE)
     if per is Per.PERIOD:
         cycle, span, is_over = footing.cycle, ended, True
-        share = _share(cycle, footing.charged, ended)
+        share = WHOLE if footing.is_whole_period else _share(cycle, footing.charged, ended)
     else:
         cycle = yearly(footing.years or footing.cycle)
         whole = period_containing(cycle, ended.starts)
