@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from contracts import day
 from story import Answer, Clock, Story, told
 from tallybook.domain.customers.organization import Organization
-from tallybook.jobs.restating import restate_everywhere
+from tallybook.jobs.restating import RestatingRounds
+from tallybook.services.create_organization import create_organization
 from tallybook.services.ports import Wiring
 from tallybook.services.restate_usage import restate_usage
 
@@ -283,5 +287,59 @@ def test_a_server_looks_by_itself(story: Story, clock: Clock) -> None:
     clock.now = day(2, 3)
     story.bill(finalize=True)
     story.call("acme", day(1, 5))
-    assert [run.restated for run in restate_everywhere(story.wiring)] == [1]
+    assert [run.restated for run in RestatingRounds(story.wiring).go()] == [1]
     assert listed(story) == [("acme", "0", "1", "1")]
+
+
+def test_rounds_ask_those_alone_whose_events_came(
+    story: Story, clock: Clock, wiring: Wiring
+) -> None:
+    other = create_organization(wiring, key="other", name="Other")
+    with told(wiring, other, clock) as neighbour:
+        neighbour.meter("calls")
+        neighbour.plan("usage", CALLS)
+        neighbour.customer("cid")
+        neighbour.subscribe("cid", "usage", day(1))
+        clock.now = day(2, 3)
+        for each in (story, neighbour):
+            each.bill(finalize=True)
+        asked: list[str] = []
+        rounds = RestatingRounds(_noting(story.wiring, asked))
+
+        def go() -> list[int]:
+            asked.clear()
+            return [run.restated for run in rounds.go()]
+
+        ours, theirs = story.organization_id, neighbour.organization_id
+        assert (go(), sorted(asked)) == ([0, 0], sorted([ours, theirs])), "the first asks all"
+        assert (go(), asked) == ([0, 0], [])
+        story.call("acme", day(1, 5))
+        assert (sorted(go()), asked) == ([0, 1], [ours]), "who is quiet is not asked for"
+        neighbour.call("cid", day(1, 5))
+        assert (sorted(go()), asked) == ([0, 1], [theirs]), "and misses nothing later"
+        assert (go(), asked) == ([0, 0], [])
+        events = {"events": {"id": "e1"}}
+        shown = story.post("/v1/corrections/void/preview", events)
+        body = {**events, "token": shown["token"], "reason": "twice"}
+        made = story.post("/v1/corrections/void", body)
+        assert (sorted(go()), asked) == ([0, 1], [ours]), "a void moves it"
+        story.post(f"/v1/corrections/{made['id']}/revert", {"reason": "not twice"})
+        assert (sorted(go()), asked) == ([0, 1], [ours]), "and so does its revert"
+        story.call("acme", day(2, 2))
+        clock.now = day(3, 3)
+        story.bill(finalize=True)
+        neighbour.call("cid", day(2, 5))
+        assert (go(), sorted(asked)) == ([0, 0], sorted([ours, theirs])), "it had come before"
+    assert [each[3] for each in listed(story)] == ["1", "-1", "1"]
+
+
+def _noting(wiring: Wiring, asked: list[str]) -> Wiring:
+    """The wiring, noting whose late events are looked for."""
+    late_events: Any = copy.copy(wiring.late_events)
+
+    def touched(organization_id: str, **limits: Any) -> Any:
+        asked.append(organization_id)
+        return wiring.late_events.touched(organization_id, **limits)
+
+    late_events.touched = touched
+    return dataclasses.replace(wiring, late_events=late_events)

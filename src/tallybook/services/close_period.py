@@ -88,16 +88,31 @@ def close_due_periods(
     )
     watch_trials(wiring, organization_id, until=terms.until, customer_id=customer_id)
     total = _Total(BillingRun(until=terms.until, as_of=terms.as_of), progress)
-    go_on = partial(_go_on, wiring, terms, total, chunk_size, customer_id)
-    if not go_on(after=("", ""), is_one=True):
+    close_next = partial(_close_next, wiring, terms, total, chunk_size, customer_id)
+    first = close_next(after=_FIRST)
+    if first is None or not first.is_full:
         return total.run
     with ThreadPoolExecutor(1, thread_name_prefix="closing") as beside:
-        other = beside.submit(go_on, after=total.reached)
-        go_on(after=total.reached)
+        other = beside.submit(_close_rest, close_next, after=first.through)
+        _close_rest(close_next, after=first.through)
         other.result()
     if total.forget_stuck():  # one may have waited for what the other had in hand
-        go_on(after=("", ""))
+        _close_rest(close_next, after=_FIRST)
     return total.run
+
+
+_Place = tuple[str, str]
+"""A customer key and a subscription's id: where a run is, in the order in which it closes."""
+
+_FIRST = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """How far a chunk went, and whether as many were due as it takes: there may be more."""
+
+    through: _Place
+    is_full: bool
 
 
 class _Total:
@@ -105,15 +120,13 @@ class _Total:
 
     def __init__(self, run: BillingRun, progress: Progress | None) -> None:
         self.run = run
-        self.reached = ("", "")
         self._progress = progress
         self._lock = threading.Lock()
 
-    def add(self, done: BillingRun, reached: tuple[str, str]) -> None:
-        """Count a chunk, closed up to this customer key and id."""
+    def add(self, done: BillingRun) -> None:
+        """Count a chunk."""
         with self._lock:
             self.run = self.run.joined(done)
-            self.reached = max(self.reached, reached)
             if self._progress is not None:
                 self._progress(self.run)
 
@@ -128,31 +141,34 @@ class _Total:
         return True
 
 
-def _go_on(
+def _close_next(
     wiring: Wiring,
     terms: _Terms,
     total: _Total,
     chunk_size: int,
     customer_id: str | None,
     *,
-    after: tuple[str, str],
-    is_one: bool = False,
-) -> bool:
-    """Close chunk by chunk what is due beyond `after`, or one; whether the last one was full."""
-    while True:
-        with wiring.books.begin(terms.organization_id) as records:
-            due = records.subscriptions.due(
-                until=terms.until, after=after, limit=chunk_size, customer_id=customer_id
-            )
-            if not due:
-                return False
-            contracts = load_contracts(records, due)
-            chunk = whole_customers(due, contracts, chunk_size)
-            done = _close_chunk(wiring, records, terms, contracts, chunk)
-            after = contracts.customers[chunk[-1].customer_id].key, chunk[-1].id
-        total.add(done, after)
-        if is_one:
-            return len(due) == chunk_size
+    after: _Place,
+) -> _Closed | None:
+    """Close the next chunk of what is due beyond `after`; None if nothing is."""
+    with wiring.books.begin(terms.organization_id) as records:
+        due = records.subscriptions.due(
+            until=terms.until, after=after, limit=chunk_size, customer_id=customer_id
+        )
+        if not due:
+            return None
+        contracts = load_contracts(records, due)
+        chunk = whole_customers(due, contracts, chunk_size)
+        done = _close_chunk(wiring, records, terms, contracts, chunk)
+    total.add(done)
+    through = contracts.customers[chunk[-1].customer_id].key, chunk[-1].id
+    return _Closed(through, is_full=len(due) == chunk_size)
+
+
+def _close_rest(close_next: partial[_Closed | None], *, after: _Place) -> None:
+    """Close chunk by chunk all that is due beyond `after`."""
+    while (closed := close_next(after=after)) is not None:
+        after = closed.through
 
 
 def close_subscription(

@@ -42,8 +42,29 @@ class RestatementRun:
     stuck: tuple[StuckDraft, ...] = ()
 
 
-def restate_usage(wiring: Wiring, organization_id: str) -> RestatementRun:
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """The `organizations` whose events, or corrections, came in `(after, through]`."""
+
+    after: int
+    through: int
+    organizations: frozenset[str]
+
+
+def find_moves(wiring: Wiring, *, after: int) -> Moves:
+    """Whose events came since, of all organizations by one query, so that the others need none."""
+    through = wiring.event_log.position()
+    if through == after:
+        return Moves(after, through, frozenset())
+    return Moves(after, through, wiring.late_events.moved(after=after, through=through))
+
+
+def restate_usage(
+    wiring: Wiring, organization_id: str, moves: Moves | None = None
+) -> RestatementRun:
     """Look at all that came to the log since the last time, one run of an organization at a time.
+
+    Where it is known whose events came, those of others are not looked for.
 
     Usage is counted again by two queries for each meter and as-of that lines were counted up to,
     of those customers alone whose events came. What fails is looked at again the next time.
@@ -53,6 +74,9 @@ def restate_usage(wiring: Wiring, organization_id: str) -> RestatementRun:
         told = wiring.event_log.acknowledged()
         if watch.since is None or watch.until is None or (watch.since >= told and not watch.seen):
             return RestatementRun(told)
+        if moves is not None and _is_quiet(organization_id, watch.since, moves):
+            records.restatements.watched(watch, through=moves.through)
+            return RestatementRun(moves.through)
         through = wiring.event_log.position()
         touched = wiring.late_events.touched(
             organization_id, after=watch.since, through=through, until=watch.until
@@ -67,6 +91,12 @@ def restate_usage(wiring: Wiring, organization_id: str) -> RestatementRun:
         return RestatementRun(through, len(restated), len(stale) - len(stuck), tuple(stuck))
 
 
+def _is_quiet(organization_id: str, since: int, moves: Moves) -> bool:
+    """Whether nothing of an organization came after `since`, up to where the moves are known."""
+    is_known = moves.after <= since <= moves.through
+    return is_known and organization_id not in moves.organizations
+
+
 def _lines(
     records: Records, touched: Sequence[Touched]
 ) -> tuple[list[UsageLine], Mapping[str, Meter]]:
@@ -78,8 +108,7 @@ def _lines(
         by_customer[each.customer].append(each)
     since = min(each.first_at for each in touched)
     lines = records.restatements.lines_of(list(by_customer), since=since)
-    ids = {line.proof.meter_id for line in lines}
-    meters = {id_: meter for id_ in ids if (meter := records.meters.by_id(id_)) is not None}
+    meters = records.meters.by_ids({line.proof.meter_id for line in lines})
     touchable = [
         line
         for line in lines

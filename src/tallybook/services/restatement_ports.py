@@ -74,6 +74,9 @@ class RestatementRecords(Protocol):
 class LateEvents(Protocol):
     """What came to the log of events since an as-of."""
 
+    def moved(self, *, after: int, through: int) -> frozenset[str]:
+        """The organizations whose events or corrections came in `(after, through]`."""
+
     def touched(
         self, organization_id: str, *, after: int, through: int, until: datetime
     ) -> list[Touched]:

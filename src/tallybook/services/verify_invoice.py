@@ -100,7 +100,6 @@ def load_facts(records: Records, invoice_id: str, *, redrawing: Redrawing | None
         changes = recorded.get(subscription.id, ())[: invoice.reckoning.changes]
     versions = {invoice.plan_version_id, *plan_versions_of(subscription, changes)}
     ids = {line.proof.meter_id for line in invoice.lines if line.proof is not None}
-    meters = [meter for meter_id in ids if (meter := records.meters.by_id(meter_id)) is not None]
     plans = records.plans.by_ids(versions)
     return Facts(
         records.organization_id,
@@ -108,7 +107,7 @@ def load_facts(records: Records, invoice_id: str, *, redrawing: Redrawing | None
         subscription,
         changes,
         plans,
-        {meter.id: meter for meter in meters},
+        records.meters.by_ids(ids),
         recall_footing(
             records,
             invoice,

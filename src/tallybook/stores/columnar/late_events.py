@@ -20,7 +20,7 @@ from tallybook.stores.columnar.parameters import (
     month_of,
 )
 from tallybook.stores.columnar.rows import Rows
-from tallybook.stores.columnar.standing import CorrectionIndex, marks_of
+from tallybook.stores.columnar.standing import CorrectionIndex, corrected_by, marks_of
 from tallybook.stores.columnar.stored import STORED, stored_event
 from tallybook.stores.columnar.usage import behind, is_after, scope_of
 
@@ -33,6 +33,16 @@ class ColumnarLateEvents:
     def __init__(self, columnar: Columnar, corrections: CorrectionIndex) -> None:
         self._columnar = columnar
         self._corrections = corrections
+
+    def moved(self, *, after: int, through: int) -> frozenset[str]:
+        """The organizations whose events or corrections came in `(after, through]`."""
+        bind = Parameters()
+        rows = self._rows(
+            "SELECT DISTINCT organization_id FROM events "
+            f"WHERE position > {bind.position(after)} AND position <= {bind.position(through)}",
+            bind,
+        )
+        return frozenset(corrected_by(whose) for (whose,) in rows)
 
     def touched(
         self, organization_id: str, *, after: int, through: int, until: datetime

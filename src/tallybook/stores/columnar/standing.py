@@ -33,6 +33,11 @@ def marks_of(organization_id: str) -> str:
     return _MARKS + organization_id
 
 
+def corrected_by(marks: str) -> str:
+    """The organization that `marks_of` made this one of; any other one is itself."""
+    return marks.removeprefix(_MARKS)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What does not hold as of a position: corrections, and the positions they added."""

@@ -64,8 +64,13 @@ class SqlMeters:
 
     def by_id(self, meter_id: str) -> Meter | None:
         """The version of that id."""
-        query = sa.select(*_FIELDS).where(self._ours, _ROW.id == meter_id)
-        return next(self._meters(query), None)
+        return self.by_ids([meter_id]).get(meter_id)
+
+    def by_ids(self, ids: Iterable[str]) -> Mapping[str, Meter]:
+        """The versions of these ids that exist, by id."""
+        wanted = sa.bindparam("ids", list(ids), type_=sa.ARRAY(sa.Text))
+        query = sa.select(*_FIELDS).where(self._ours, _ROW.id == sa.func.any(wanted))
+        return {meter.id: meter for meter in self._meters(query)}
 
     def by_keys(self, keys: Iterable[str]) -> Mapping[str, Meter]:
         """The latest versions of those of `keys` that exist, by key."""
