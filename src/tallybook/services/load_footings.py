@@ -148,6 +148,7 @@ class Footings:
             service_period=period,
             is_last=isinstance(boundary.decision, End),
             charged=held.charged,
+            left=held.left,
             earlier=self._earlier.get(subscription.id, ()),
             coupons=held_coupons(
                 (each for each in redeemed if each.subscription_id in {None, subscription.id}),
@@ -249,7 +250,8 @@ def recall_footing(
         of_customer=plan.counts_customer,
         drawn_up=(invoice.created_at, invoice.boundary),
     )
-    earlier = records.earlier_lines.of([wanted]) if plan.has_conditions else {}
+    has_conditions = any(each.has_conditions for each in plans.values())
+    earlier = records.earlier_lines.of([wanted]) if has_conditions else {}
     reckoning = invoice.reckoning
     coupons, next_uses = _recalled_coupons(records, invoice, subscription, redrawing)
     printed: Sequence[Sequence[PrintedLine]] = ()
@@ -267,6 +269,7 @@ def recall_footing(
         service_period=invoice.period,
         is_last=ended is not None and reckoning is not None and reckoning.begun is None,
         charged=held.charged,
+        left=held.left,
         earlier=earlier.get(subscription.id, ()),
         coupons=coupons,
         printed=printed,

@@ -19,9 +19,11 @@ from tallybook.domain.catalog.plan import PlanTerms
 from tallybook.domain.catalog.price import Price
 from tallybook.domain.catalog.spending import (
     Commitment,
+    Per,
     Promise,
     SpendLimit,
     is_of_customer,
+    is_within,
     width_of,
 )
 from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Step, line, single
@@ -30,8 +32,10 @@ from tallybook.domain.invoicing.footing import (
     Counted,
     EarlierLine,
     Footing,
+    LeftVersion,
     counted_over,
     counts_from,
+    footing_left,
 )
 from tallybook.domain.invoicing.invoice import LineKind
 from tallybook.domain.kernel.decimals import exactly
@@ -60,6 +64,8 @@ def condition_lines(
     with exactly():
         book = _Book(footing, priced, digits)
         if footing.ended is not None:
+            for left in footing.left:
+                book.settle(left)
             for act in _in_order(footing.plan):
                 book.add(act)
         charges = (*priced, *book.added)
@@ -86,6 +92,15 @@ def _in_order(plan: PlanTerms) -> list[_Act]:
     return sorted(acts, key=lambda act: width_of(act.condition))
 
 
+def _is_taken_over(condition: Commitment | SpendLimit, following: PlanTerms) -> bool:
+    """Whether a condition of the next version is about all that this one is.
+
+    One of a customer is about more than the subscription, and is not settled with it.
+    """
+    same = following.commitments if isinstance(condition, Commitment) else following.spend_limits
+    return is_of_customer(condition) or any(is_within(condition, other) for other in same)
+
+
 class _Book:
     """The lines of a bill as conditions are added, with those printed before."""
 
@@ -106,6 +121,27 @@ class _Book:
         amount = from_units(to_units(added.rated.amount, self.digits), self.digits)
         starts = added.service_period.starts
         self._counted.append(EarlierLine(added.key, added.kind, starts, amount))
+
+    def settle(self, left: LeftVersion) -> None:
+        """Owe what is missing to the promises and minimums of a version that was left, as if it had
+        ended then.
+
+        Those that a condition of the next version takes over go on with that. What an earlier bill
+        printed of them is not printed again.
+        """
+        plans, whole = self.footing.plans, self.footing
+        plan, following = plans.get(left.plan_version_id), plans.get(left.next_version_id)
+        if plan is None or following is None or whole.ended is None:
+            return
+        self.footing = footing_left(whole, left)
+        for act in _in_order(plan):
+            is_now = left.at > whole.ended.starts or act.condition.per is not Per.PERIOD
+            is_missing = act.kind in {LineKind.MINIMUM, LineKind.TRUE_UP}
+            if is_missing and is_now and not _is_taken_over(act.condition, following):
+                self.add(act)
+            else:
+                self._acted.append(act)
+        self.footing = whole
 
     @property
     def added(self) -> Iterator[PricedLine]:
@@ -185,7 +221,7 @@ class _Book:
             kind=kind,
             key=condition.key,
             name=condition.name,
-            service_period=self.footing.service_period,
+            service_period=over.span if self.footing.counts_until else self.footing.service_period,
             rated=rated,
             of_prices=condition.prices,
         )

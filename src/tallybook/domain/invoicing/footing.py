@@ -5,9 +5,10 @@ Rules: docs/semantics/conditions.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import msgspec
 
@@ -32,7 +33,7 @@ from tallybook.domain.subscriptions.course import Course
 from tallybook.domain.subscriptions.cycle import End, Open, Renew
 from tallybook.domain.subscriptions.proration import share_of_period
 from tallybook.domain.subscriptions.subscription import Subscription
-from tallybook.domain.subscriptions.timeline import FOREVER
+from tallybook.domain.subscriptions.timeline import FOREVER, Segment
 
 _TICK = timedelta(microseconds=1)
 
@@ -97,6 +98,15 @@ class HeldCoupon(msgspec.Struct, frozen=True):
     number: int = 1
 
 
+class LeftVersion(msgspec.Struct, frozen=True):
+    """A plan version that a subscription was to until `at`, when it went to another."""
+
+    plan_version_id: str
+    cycle: Cycle
+    at: datetime
+    next_version_id: str
+
+
 class Footing(msgspec.Struct, frozen=True, kw_only=True):
     """All that the conditions of one bill go by.
 
@@ -107,7 +117,8 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
     stands for a whole one of those that went before. Years are those of the
     calendar `years`; `plans` are all that lines of the bill may be of, by version id. `printed` are
     the bills before, where coupons may have taken something off what this one gives back;
-    `next_uses` numbers a coupon's line on this bill, by its redemption.
+    `next_uses` numbers a coupon's line on this bill, by its redemption. `left` are the versions
+    that it was to before; of one that is settled, nothing counts from `counts_until` on.
     """
 
     plan: PlanTerms
@@ -122,6 +133,8 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
     charged: tuple[Span, ...] = ()
     earlier: Sequence[EarlierLine] = ()
     coupons: tuple[HeldCoupon, ...] = ()
+    left: tuple[LeftVersion, ...] = ()
+    counts_until: datetime | None = None
     printed: Sequence[Sequence[PrintedLine]] = ()
     next_uses: Mapping[str, int] = {}
     is_supposed: bool = False
@@ -129,12 +142,16 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """Which version's conditions hold at a boundary, by which calendar, and whose years."""
+    """Which version's conditions hold at a boundary, by which calendar, and whose years.
+
+    `left` are the versions that it was to before.
+    """
 
     plan_version_id: str
     cycle: Cycle
     years: Cycle
     charged: tuple[Span, ...]
+    left: tuple[LeftVersion, ...] = ()
 
 
 def held_at(
@@ -162,7 +179,17 @@ def held_at(
         cycle=terms.cycle,
         years=charged[0].terms.cycle if charged else terms.cycle,
         charged=_joined(part.span for part in charged),
+        left=tuple(_left(charged, upto=at)),
     )
+
+
+def _left(charged: Sequence[Segment], *, upto: datetime) -> Iterator[LeftVersion]:
+    """The versions that were left by then for another, in order."""
+    begun = [part for part in charged if part.span.starts <= upto]
+    for part, following in pairwise(begun):
+        version, next_version = part.terms.plan_version_id, following.terms.plan_version_id
+        if version != next_version:
+            yield LeftVersion(version, part.terms.cycle, following.span.starts, next_version)
 
 
 def _joined(spans: Iterable[Span]) -> tuple[Span, ...]:
@@ -196,15 +223,17 @@ def counted_over(footing: Footing, per: Per, *, prorates: bool) -> Counted | Non
     assert ended is not None, "conditions on spending are for a period that ended"
     if footing.is_supposed:
         return Counted(Span(ended.starts, FOREVER), 0, per is Per.PERIOD, WHOLE)
+    until = footing.counts_until or FOREVER
     if per is Per.TOTAL:
-        return Counted(Span(footing.starts_at, FOREVER), 0, footing.is_last, WHOLE)
+        return Counted(Span(footing.starts_at, until), 0, footing.is_last, WHOLE)
     if per is Per.PERIOD:
         cycle, span, is_over = footing.cycle, ended, True
         share = WHOLE if footing.is_whole_period else _share(cycle, footing.charged, ended)
     else:
         cycle = yearly(footing.years or footing.cycle)
         whole = period_containing(cycle, ended.starts)
-        span = Span(max(whole.starts, min(footing.starts_at, ended.starts)), whole.ends)
+        starts = max(whole.starts, min(footing.starts_at, ended.starts))
+        span = Span(starts, min(whole.ends, until))
         is_over = footing.is_last or ended.ends >= whole.ends
         upto = min(ended.ends, whole.ends) if footing.is_last else whole.ends
         share = _share(cycle, footing.charged, Span(span.starts, upto))
@@ -212,6 +241,22 @@ def counted_over(footing: Footing, per: Per, *, prorates: bool) -> Counted | Non
         return None
     number = last_boundary(cycle, ended.starts) - last_boundary(cycle, footing.charged[0].starts)
     return Counted(span, max(number, 0), is_over, share if prorates else WHOLE)
+
+
+def footing_left(footing: Footing, left: LeftVersion) -> Footing:
+    """What the conditions of a version that was left are settled by: as if it had ended then."""
+    ended = footing.ended
+    assert ended is not None, "conditions on spending are for a period that ended"
+    starts = ended.starts if ended.starts < left.at else left.at - _TICK
+    return msgspec.structs.replace(
+        footing,
+        plan=footing.plans[left.plan_version_id],
+        plan_version_id=left.plan_version_id,
+        cycle=left.cycle,
+        ended=Span(starts, left.at),
+        is_last=True,
+        counts_until=left.at,
+    )
 
 
 def yearly(cycle: Cycle) -> Cycle:
