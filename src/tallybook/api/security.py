@@ -108,7 +108,7 @@ def requires(scope: Scope) -> Guard:
                 f"{', '.join(sorted(caller.scopes))}.",
                 mend=f"Use a key with the scope {scope.value!r}.",
             )
-        connection.state.caller = caller
+        connection.scope["state"]["caller"] = caller
 
     guard.scope = scope  # type: ignore[attr-defined]
     return guard
@@ -133,7 +133,7 @@ def _bearer(connection: AnyConnection) -> str:
 
 def caller_of(request: AnyRequest) -> Caller:
     """The caller that the route's guard let pass."""
-    caller: Caller = request.state.caller
+    caller: Caller = request.scope["state"]["caller"]
     return caller
 
 

@@ -15,7 +15,7 @@ from tallybook.api.bodies import read_body
 from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.pages import After, Limit, Page
 from tallybook.api.raw_headers import header_of
-from tallybook.api.security import AnyRequest, requires
+from tallybook.api.security import AnyRequest, organization_id_of, requires
 from tallybook.api.waiting import until_done
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.events.binary_mode import MARK, in_one_document, is_binary
@@ -162,7 +162,7 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
     """
     tells_all = _tells_all(request)
     wiring: Wiring = request.app.state.wiring
-    organization_id = request.state.caller.organization_id
+    organization_id = organization_id_of(request)
     body = await read_body(request, MAX_BODY_BYTES)
     content_type = header_of(request, b"content-type")
     if header_of(request, _MARK) and is_binary(request.headers):
