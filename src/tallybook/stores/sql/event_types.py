@@ -6,17 +6,17 @@ organization's `revision` on, which is how every server learns of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import TypeDecorator
 
 from tallybook.domain.events.event_type import EventSettings, EventType, Status, Strictness
 from tallybook.domain.kernel.errors import Conflicting
 from tallybook.stores.sql.database import Document, Instant, metadata
+from tallybook.stores.sql.versioned import SqlVersioned
 
 
 class Json(TypeDecorator[Any]):
@@ -55,16 +55,17 @@ EVENT_TYPES = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
 )
 
-_ROW = EVENT_TYPES.c
-_FIELDS = [_ROW[field] for field in EventType.__struct_fields__]
 
-
-class SqlEventTypes:
+class SqlEventTypes(SqlVersioned[EventType]):
     """Event types of the transaction's organization; by key, always the latest version."""
 
     def __init__(self, connection: sa.Connection, organization_id: str) -> None:
-        self._connection = connection
-        self._organization_id = organization_id
+        super().__init__(connection, organization_id, EVENT_TYPES, EventType.__struct_fields__)
+
+    def read(self, row: sa.RowMapping) -> EventType:
+        """The type that a row says."""
+        status, strictness = Status(row["status"]), Strictness(row["strictness"])
+        return EventType(**{**row, "status": status, "strictness": strictness})
 
     def settings(self) -> EventSettings:
         """What is demanded of all events."""
@@ -81,31 +82,13 @@ class SqlEventTypes:
     def add(self, event_type: EventType) -> None:
         """Keep a new version; `Conflicting` if its key has that one."""
         self._move_on({})
-        row = msgspec.structs.asdict(event_type) | {"organization_id": self._organization_id}
-        added = self._connection.execute(
-            insert(EVENT_TYPES).values(row).on_conflict_do_nothing(),
-            execution_options={"preserve_rowcount": True},
-        )
-        if not added.rowcount:
+        if not self._is_added(msgspec.structs.asdict(event_type)):
             raise Conflicting(
                 "event_type_changed",
                 f"Somebody else has just changed the event type {event_type.key!r}.",
                 field="key",
                 mend="Read it again, and change what it is now.",
             )
-
-    def by_key(self, key: str) -> EventType | None:
-        """The latest version of the type of that key."""
-        return next(self._types(self._latest().where(_ROW.key == key)), None)
-
-    def versions(self, key: str) -> list[EventType]:
-        """Every version of the type of that key, the first one first."""
-        query = sa.select(*_FIELDS).where(self._ours, _ROW.key == key).order_by(_ROW.version)
-        return list(self._types(query))
-
-    def page(self, *, after: str = "", limit: int | None = None) -> list[EventType]:
-        """The latest versions in key order, those after key `after`; all without a limit."""
-        return list(self._types(self._latest().where(_ROW.key > after).limit(limit)))
 
     def _move_on(self, changes: dict[str, Any]) -> None:
         """Move the revision on, which also holds others off until this transaction ends."""
@@ -117,20 +100,3 @@ class SqlEventTypes:
                 set_={"revision": EVENT_RULES.c.revision + 1, **changes},
             )
         )
-
-    @property
-    def _ours(self) -> sa.ColumnElement[bool]:
-        return _ROW.organization_id == self._organization_id
-
-    def _latest(self) -> sa.Select[Any]:
-        return (
-            sa.select(*_FIELDS)
-            .where(self._ours)
-            .ext(distinct_on(_ROW.key))
-            .order_by(_ROW.key, _ROW.version.desc())
-        )
-
-    def _types(self, query: sa.Select[Any]) -> Iterator[EventType]:
-        for row in self._connection.execute(query).mappings():
-            status, strictness = Status(row["status"]), Strictness(row["strictness"])
-            yield EventType(**{**row, "status": status, "strictness": strictness})
