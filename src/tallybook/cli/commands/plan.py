@@ -24,7 +24,7 @@ from tallybook.domain.kernel.errors import Invalid
 
 commands = typer.Typer(
     no_args_is_help=True,
-    help="Plans: list, show, versions, diff, compare, price, drafts, copies, retirement."
+    help="Plans: list, show, versions, diff, compare, price, drafts, copies, retirement, import."
     " `tallybook apply` publishes them.",
 )
 
