@@ -60,14 +60,10 @@ def bills(story: Story) -> list[list[tuple[str, str]]]:
 
 
 def test_a_bill_that_another_run_commits_meanwhile_is_counted(story: Story) -> None:
-    """One run waits for a coupon that another holds, which closes acme's other subscription."""
+    """One run waits until acme's turn comes: another has it, and closes the other subscription."""
     limited(story, CALLS)
     story.plan("other", SEAT)
-    story.plan("spare", SEAT)
     also(story, "other", "other", day(1))
-    coupon = {"key": "SPARE", "name": "Spare", "rate_pct": "10", "only_plans": ["spare"]}
-    story.post("/v1/coupons", coupon)
-    story.post("/v1/coupon-redemptions", {"code": "SPARE", "customer": "acme"})
     story.pass_time(day(1, 2))
     wiring, organization_id = story.wiring, story.organization_id
     wiring.directory.set_clock(organization_id, day(2, 2))
@@ -75,12 +71,12 @@ def test_a_bill_that_another_run_commits_meanwhile_is_counted(story: Story) -> N
         with wiring.books.begin(organization_id) as records:
             other = records.subscriptions.by_key("other", locked=True)
             assert other is not None
-            records.coupons.of_customers([other.customer_id], locked=True)
+            assert records.turns.take([other.customer_id]), "the limit is another subscription's"
             run = pool.submit(close_due_periods, wiring, organization_id)
-            time.sleep(1)  # it has come to the coupon by then
+            time.sleep(1)  # it has come to acme by then
+            assert not run.done()
             close_subscription(wiring, records, other, now=day(2, 2))
-        run.result()
-    assert story.bill()["stuck"] == []
+        assert run.result().stuck == (), "it looked who is due only when its turn had come"
     assert bills(story) == [[("calls", "0.00"), ("in_all", "70.00")], [("seat", "30.00")]]
 
 

@@ -11,6 +11,7 @@ from tallybook.services.draw_up_invoices import boundary_at_once, draw_up, load_
 from tallybook.services.load_footings import load_footings
 from tallybook.services.measure_charges import UsageSheet
 from tallybook.services.ports import Records, Wiring
+from tallybook.services.take_turns import take_turns
 from tallybook.services.watch_trials import settle_trial
 
 _MOST_AT_ONCE = 100
@@ -29,6 +30,7 @@ def bill_at_once(
     before = {each.id for each in _latest(records, subscription)}
     subscription = settle_trial(wiring, records, subscription, until=now)
     close_subscription(wiring, records, subscription, now=now)
+    turns = take_turns(records, [subscription.customer_id])
     moved = records.subscriptions.by_ids([subscription.id])[subscription.id]
     contracts = load_contracts(records, [moved])
     boundary = boundary_at_once(moved, contracts)
@@ -43,7 +45,7 @@ def bill_at_once(
             footing=footings.of(boundary),
         )
         if invoice is not None:
-            records.invoices.add_many([invoice])
+            records.invoices.add_many([turns.numbered(invoice, subscription.customer_id)])
             records.subscriptions.replace_many([boundary.following])
     drawn_up = (records.invoices.by_id(each.id) for each in _latest(records, subscription))
     return [each for each in drawn_up if each is not None and each.id not in before]

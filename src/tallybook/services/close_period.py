@@ -37,6 +37,7 @@ from tallybook.services.hold_back import WAITS_FOR_OTHERS, Holding, whole_custom
 from tallybook.services.load_footings import Footings, load_footings
 from tallybook.services.measure_charges import UsageSheet, measure_charges
 from tallybook.services.ports import Records, Wiring
+from tallybook.services.take_turns import Turns, take_turns
 from tallybook.services.watch_trials import watch_trials
 
 CHUNK = 2_000
@@ -210,7 +211,9 @@ def _close_chunk(
     done = BillingRun(until=terms.until, as_of=terms.as_of)
     moved: dict[str, Subscription] = {}
     pending = list(chunk)
-    # In this order: what is not seen as due any more is closed, and its lines are read afterwards.
+    # In this order: what others bill of the same customers is done or waits for this; then what is
+    # not seen as due any more is closed, and its lines are read afterwards.
+    turns = take_turns(records, contracts.customers)
     holding = Holding(records, contracts, chunk, until=terms.until)
     footings = load_footings(records, contracts, chunk, at=terms.created_at, locked=True)
     while pending:
@@ -219,7 +222,7 @@ def _close_chunk(
         boundaries, stuck = _find_boundaries(ready, terms, contracts)
         wanted = [one for boundary in boundaries for one in boundary.wanted]
         sheet = measure_charges(wiring, terms.organization_id, wanted, as_of=terms.as_of)
-        drawn_up, invoices, unrated = _draw_up_all(boundaries, sheet, terms, footings)
+        drawn_up, invoices, unrated = _draw_up_all(boundaries, sheet, terms, footings, turns)
         stuck += unrated
         holding.wait_for(ready, stuck)
         done = done.joined(_record(records, terms, drawn_up, invoices, stuck))
@@ -265,7 +268,11 @@ def _find_boundaries(
 
 
 def _draw_up_all(
-    boundaries: Sequence[Boundary], sheet: UsageSheet, terms: _Terms, footings: Footings
+    boundaries: Sequence[Boundary],
+    sheet: UsageSheet,
+    terms: _Terms,
+    footings: Footings,
+    turns: Turns,
 ) -> tuple[list[Boundary], list[Invoice], list[Stuck]]:
     """The boundaries that could be rated, their drafts, and the subscriptions that could not."""
     drawn_up: list[Boundary] = []
@@ -289,6 +296,7 @@ def _draw_up_all(
             continue
         drawn_up.append(boundary)
         if invoice is not None:
+            invoice = turns.numbered(invoice, boundary.subscription.customer_id)
             invoices.append(invoice)
             footings.note(invoice)
     return drawn_up, invoices, stuck

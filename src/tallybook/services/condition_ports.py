@@ -60,3 +60,11 @@ class EarlierLineRecords(Protocol):
 
     def fees(self, wanted: Sequence[EarlierWanted]) -> Mapping[str, list[list[PrintedLine]]]:
         """By subscription id, bill after bill, its fees and what coupons took off each."""
+
+
+class TurnRecords(Protocol):
+    """Whose turn it is to bill customers who have a limit on all that they spend."""
+
+    def take(self, customer_ids: Iterable[str]) -> Mapping[str, int]:
+        """The turns of those of these customers, by id, each greater than any before; others are
+        held off them until the transaction ends."""

@@ -249,6 +249,7 @@ def recall_footing(
         keeps_units=any(each.keeps_units for each in plans.values()),
         of_customer=plan.counts_customer,
         drawn_up=(invoice.created_at, invoice.boundary),
+        turn=invoice.turn,
     )
     has_conditions = any(each.has_conditions for each in plans.values())
     earlier = records.earlier_lines.of([wanted]) if has_conditions else {}

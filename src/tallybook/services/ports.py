@@ -36,7 +36,7 @@ from tallybook.services.catalog_ports import (
     NamedRecords,
     PlanMigrationRecords,
 )
-from tallybook.services.condition_ports import CouponRecords, EarlierLineRecords
+from tallybook.services.condition_ports import CouponRecords, EarlierLineRecords, TurnRecords
 from tallybook.services.correction_ports import CorrectionStore
 from tallybook.services.event_ports import (
     EventCounts,
@@ -246,6 +246,8 @@ class Records(Protocol):
     def coupons(self) -> CouponRecords: ...
     @property
     def earlier_lines(self) -> EarlierLineRecords: ...
+    @property
+    def turns(self) -> TurnRecords: ...
     @property
     def subscriptions(self) -> SubscriptionRecords: ...
     @property

@@ -20,6 +20,7 @@ from tallybook.domain.kernel.instants import Span
 from tallybook.services.load_footings import Redrawing
 from tallybook.services.ports import Records, Wiring
 from tallybook.services.read_invoice import found
+from tallybook.services.take_turns import take_turns
 from tallybook.services.verify_invoice import load_facts, recompute
 
 _MOST_LATER = 1_000
@@ -36,7 +37,7 @@ def recalculate_invoice(wiring: Wiring, organization_id: str, invoice_id: str) -
     """
     as_of = wiring.event_log.position()
     with wiring.books.begin(organization_id) as records:
-        invoice = found(records, invoice_id)
+        invoice = _held(records, invoice_id)
         if invoice.status is not InvoiceStatus.DRAFT:
             raise _final(invoice)
         later = _later(records, invoice)
@@ -48,6 +49,13 @@ def recalculate_invoice(wiring: Wiring, organization_id: str, invoice_id: str) -
             redrawing = Redrawing(frozenset(drafts), pending=frozenset(drafts[place:]))
             _redraw(wiring, records, draft, as_of, redrawing)
         return found(records, invoice.id)
+
+
+def _held(records: Records, invoice_id: str) -> Invoice:
+    """The invoice; nobody else bills its customer meanwhile, where a limit counts all it has."""
+    invoice = found(records, invoice_id)
+    take_turns(records, [invoice.used_by.customer_id])
+    return found(records, invoice_id)
 
 
 def _redraw(
@@ -77,9 +85,9 @@ def _later(records: Records, invoice: Invoice) -> list[InvoiceHeader]:
     later = [each for each in own if each.period.starts > invoice.period.starts]
     later += _counting(records, invoice)
 
-    def turn(each: InvoiceHeader) -> tuple[datetime, datetime, bool, Span]:
+    def turn(each: InvoiceHeader) -> tuple[int, datetime, datetime, bool, Span]:
         is_other = each.subscription_id != invoice.subscription_id
-        return each.created_at, each.boundary, is_other, each.period
+        return each.turn or 0, each.created_at, each.boundary, is_other, each.period
 
     return sorted(later, key=turn)
 
@@ -102,9 +110,14 @@ def _counting(records: Records, invoice: Invoice) -> list[InvoiceHeader]:
         for other, names in versions.items()
         if any(plans[name].counts_customer for name in names)
         for each in _invoices_of(records, other)
-        if each.occasion is Occasion.PERIOD
-        and (each.created_at, each.boundary) >= (invoice.created_at, invoice.boundary)
+        if each.occasion is Occasion.PERIOD and _is_drawn_up_after(each, invoice)
     ]
+
+
+def _is_drawn_up_after(each: InvoiceHeader, invoice: InvoiceHeader) -> bool:
+    if each.turn is not None and invoice.turn is not None:
+        return each.turn > invoice.turn
+    return (each.created_at, each.boundary) >= (invoice.created_at, invoice.boundary)
 
 
 def _invoices_of(records: Records, subscription_id: str) -> list[InvoiceHeader]:

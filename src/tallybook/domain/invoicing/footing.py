@@ -62,7 +62,8 @@ class EarlierWanted(msgspec.Struct, frozen=True):
 
     `before` is a bill's place: the start of its period, and its place among bills of that start.
     `keeps_units` asks for the last line of each allowance, however old; `of_customer` for those of
-    the customer's other subscriptions too; `drawn_up` is when the bill was, and its period's end.
+    the customer's other subscriptions too; `drawn_up` is when the bill was, and its period's end;
+    `turn` its place among all of the customer's.
     """
 
     subscription_id: str
@@ -71,6 +72,7 @@ class EarlierWanted(msgspec.Struct, frozen=True):
     keeps_units: bool = False
     of_customer: bool = False
     drawn_up: tuple[datetime, datetime] | None = None
+    turn: int | None = None
 
 
 class CouponUse(msgspec.Struct, frozen=True):

@@ -116,7 +116,8 @@ class InvoiceHeader(msgspec.Struct, frozen=True, kw_only=True):
     the event log up to which usage was counted. `reckoning` is that of a subscription which is not
     plain; its period may be closed again when it was changed meanwhile.
     `subscriber` is whose subscription it is, where another customer is billed for it;
-    `collective_id` the document of a family that it is part of.
+    `collective_id` the document of a family that it is part of. `turn` is its place among all bills
+    of its subscriber, where a limit counts all that it spends.
     """
 
     id: str
@@ -135,6 +136,7 @@ class InvoiceHeader(msgspec.Struct, frozen=True, kw_only=True):
     reckoning: Reckoning | None = None
     subscriber: BilledTo | None = None
     collective_id: str | None = None
+    turn: int | None = None
 
     @property
     def used_by(self) -> BilledTo:

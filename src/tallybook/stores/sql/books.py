@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tallybook.domain.catalog.feature import Feature
 from tallybook.domain.catalog.product import Family, Product
+from tallybook.stores.sql.billing_turns import SqlTurns
 from tallybook.stores.sql.coupons import SqlCoupons
 from tallybook.stores.sql.customers import SqlCustomers
 from tallybook.stores.sql.database import refusing_outages
@@ -74,6 +75,10 @@ class SqlRecords:
     @cached_property
     def earlier_lines(self) -> SqlEarlierLines:
         return SqlEarlierLines(self.connection, self.organization_id)
+
+    @cached_property
+    def turns(self) -> SqlTurns:
+        return SqlTurns(self.connection, self.organization_id)
 
     @cached_property
     def subscriptions(self) -> SqlSubscriptions:

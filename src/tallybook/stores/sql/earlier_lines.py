@@ -28,6 +28,7 @@ _COLUMNS = (
     sa.Column("before_place", sa.Integer),
     sa.Column("drawn_up_at", Instant),
     sa.Column("due_at", Instant),
+    sa.Column("turn", sa.BigInteger),
 )
 
 _PLACE = sa.case(
@@ -124,6 +125,9 @@ class SqlEarlierLines:
             _ROW.created_at < of.drawn_up_at,
             sa.and_(_ROW.created_at == of.drawn_up_at, due_at <= of.due_at),
         )
+        # Of two that have a turn it is that which counts, whatever their clocks said.
+        has_turns = sa.and_(of.turn.is_not(None), _ROW.turn.is_not(None))
+        is_before = sa.case((has_turns, _ROW.turn < of.turn), else_=is_before)
         ours = self._organization_id
         query = (
             sa.select(
@@ -218,4 +222,5 @@ def _row(wanted: EarlierWanted) -> dict[str, Any]:
         "before_place": place,
         "drawn_up_at": drawn_up_at,
         "due_at": due_at,
+        "turn": wanted.turn,
     }

@@ -55,6 +55,7 @@ INVOICES = sa.Table(
     sa.Column("subscriber", Document(BilledTo | None)),
     sa.Column("collective_id", sa.Text),
     sa.Column("change_count", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("turn", sa.BigInteger),
     sa.ForeignKeyConstraint(
         ["organization_id", "subscription_id"],
         ["subscriptions.organization_id", "subscriptions.id"],
@@ -370,6 +371,7 @@ class SqlInvoices:
             "subscriber": invoice.subscriber,
             "collective_id": invoice.collective_id,
             "change_count": invoice.reckoning.changes if invoice.reckoning else 0,
+            "turn": invoice.turn,
         }
 
     def _copy_lines(self, invoices: Iterable[Invoice]) -> None:

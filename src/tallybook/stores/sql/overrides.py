@@ -20,6 +20,18 @@ PLAN_OVERRIDES = sa.Table(
     sa.Column("overrides", Document(Overrides), nullable=False),
 )
 _ROW = PLAN_OVERRIDES.c
+_OF_CUSTOMER = """(overrides -> 'spend_limits') @> '[{"whose": "customer"}]'::jsonb"""
+sa.Index(
+    "plan_overrides_of_customer_idx",
+    _ROW.organization_id,
+    _ROW.id,
+    postgresql_where=sa.text(_OF_CUSTOMER),
+)
+
+
+def counts_customer_otherwise() -> sa.TextClause:
+    """Whether overrides have a limit on all that a customer spends; there is an index of those."""
+    return sa.text(_OF_CUSTOMER)
 
 
 def add_overrides(connection: sa.Connection, organization_id: str, kept: KeptOverrides) -> None:

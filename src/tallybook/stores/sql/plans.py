@@ -54,6 +54,21 @@ PLAN_VERSIONS = sa.Table(
 )
 """A trigger refuses every change but of `retired_at`."""
 
+OF_CUSTOMER = """'[{"whose": "customer"}]'::jsonb"""
+
+
+def counts_customer() -> sa.TextClause:
+    """Whether a version has a limit on all that a customer spends; there is an index of those."""
+    return sa.text(f"plan_versions.spend_limits @> {OF_CUSTOMER}")
+
+
+sa.Index(
+    "plan_versions_of_customer_idx",
+    PLAN_VERSIONS.c.organization_id,
+    PLAN_VERSIONS.c.id,
+    postgresql_where=sa.text(f"spend_limits @> {OF_CUSTOMER}"),
+)
+
 DRAFTS = sa.Table(
     "plan_drafts",
     metadata,
