@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from tallybook.cli.commands.agreeing import (
 )
 from tallybook.cli.commands.invoice import show_whole
 from tallybook.cli.commands.subscription import FIELDS, Key
+from tallybook.cli.options import spread
 from tallybook.cli.session import AsJson, session_of
 from tallybook.cli.tables import Column, moment, print_json, screen, show, show_one
 from tallybook.domain.kernel.errors import Invalid
@@ -38,6 +40,26 @@ ProratedBy = Annotated[
 IsPreview = Annotated[
     bool, typer.Option("--preview", help="Show the next invoice as it would be; record nothing.")
 ]
+
+
+@dataclass(frozen=True)
+class Way:
+    """From when a change holds, and how it is billed."""
+
+    at: At = ""
+    effective_at: Since = ""
+    proration: ProratedBy = ""
+    bills_now: BillsNow = False
+    is_preview: IsPreview = False
+
+    def said(self) -> dict[str, object]:
+        """What was said of it."""
+        return given(
+            at=self.at,
+            effective_at=self.effective_at,
+            proration=self.proration,
+            bills_at_once=self.bills_now,
+        )
 
 
 _EXACTLY = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
@@ -67,23 +89,19 @@ _COLUMNS = (
     epilog="Example: [cyan]tallybook subscription change plan acme-pro enterprise"
     " --at period_end[/]",
 )
+@spread
 def to_plan(
     context: typer.Context,
     key: Key,
     plan: Annotated[str, typer.Argument(help="The other plan's key.")],
     *,
     version: Annotated[int | None, typer.Option(help="Its version; the latest without.")] = None,
-    at: At = "",
-    effective_at: Since = "",
-    proration: ProratedBy = "",
-    bills_now: BillsNow = False,
-    is_preview: IsPreview = False,
+    way: Way,
     as_json: AsJson = False,
 ) -> None:
     """To another plan: an upgrade or a downgrade."""
     what = {"kind": "plan", "plan": plan, "version": version}
-    body = _body(what, at, effective_at, proration, bills_now=bills_now)
-    _change(context, key, body, is_preview=is_preview, as_json=as_json)
+    _change(context, key, what, way, as_json=as_json)
 
 
 @commands.command(
@@ -91,6 +109,7 @@ def to_plan(
     epilog="Example: [cyan]tallybook subscription change override acme-pro agreed.json"
     " --at period_end[/]",
 )
+@spread
 def override(
     context: typer.Context,
     key: Key,
@@ -98,11 +117,7 @@ def override(
         Path, typer.Argument(help="What the contract says otherwise, in JSON; {} is nothing.")
     ],
     *,
-    at: At = "",
-    effective_at: Since = "",
-    proration: ProratedBy = "",
-    bills_now: BillsNow = False,
-    is_preview: IsPreview = False,
+    way: Way,
     as_json: AsJson = False,
 ) -> None:
     """To other overrides of the same plan: prices, allowances, discounts, commitments."""
@@ -113,14 +128,14 @@ def override(
             "unreadable_overrides", f"{overrides.name}: {error}", mend="Mend the JSON."
         ) from None
     what = {"kind": "override", "overrides": said}
-    body = _body(what, at, effective_at, proration, bills_now=bills_now)
-    _change(context, key, body, is_preview=is_preview, as_json=as_json)
+    _change(context, key, what, way, as_json=as_json)
 
 
 @commands.command(
     "quantity",
     epilog="Example: [cyan]tallybook subscription change quantity acme-pro seats 5[/]",
 )
+@spread
 def quantity(
     context: typer.Context,
     key: Key,
@@ -129,36 +144,27 @@ def quantity(
     *,
     is_added: Annotated[bool, typer.Option("--add", help="So many more.")] = False,
     is_taken: Annotated[bool, typer.Option("--remove", help="So many less.")] = False,
-    at: At = "",
-    effective_at: Since = "",
-    proration: ProratedBy = "",
-    bills_now: BillsNow = False,
-    is_preview: IsPreview = False,
+    way: Way,
     as_json: AsJson = False,
 ) -> None:
     """So many of a fee: seats, licences, add-ons."""
     kind = "add_quantity" if is_added or is_taken else "set_quantity"
     amount = f"-{count}" if is_taken else count
     what = {"kind": kind, "price_key": price, "quantity": amount}
-    body = _body(what, at, effective_at, proration, bills_now=bills_now)
-    _change(context, key, body, is_preview=is_preview, as_json=as_json)
+    _change(context, key, what, way, as_json=as_json)
 
 
 def _add_simple(kind: str, about: str) -> None:
     @commands.command(kind.replace("_", "-"), help=about)
+    @spread
     def simple(
         context: typer.Context,
         key: Key,
         *,
-        at: At = "",
-        effective_at: Since = "",
-        proration: ProratedBy = "",
-        bills_now: BillsNow = False,
-        is_preview: IsPreview = False,
+        way: Way,
         as_json: AsJson = False,
     ) -> None:
-        body = _body({"kind": kind}, at, effective_at, proration, bills_now=bills_now)
-        _change(context, key, body, is_preview=is_preview, as_json=as_json)
+        _change(context, key, {"kind": kind}, way, as_json=as_json)
 
 
 _add_simple("pause", "No service and no fees until it is resumed.")
@@ -186,8 +192,7 @@ def to_contract(
 ) -> None:
     """Bind both by a contract with a term, in place of one there was."""
     what = {"kind": "contract", **(contract(term, renewal, renews_into, notice_days) or {})}
-    body = _body(what, at, effective_at, "", bills_now=False)
-    _change(context, key, body, is_preview=False, as_json=as_json)
+    _change(context, key, what, Way(at, effective_at), as_json=as_json)
 
 
 @commands.command(
@@ -209,8 +214,8 @@ def to_calendar(
 ) -> None:
     """Count periods otherwise from then on: from another day, or with the calendar."""
     what = {"kind": "calendar", "alignment": alignment, "anchor": anchor}
-    body = _body(what, at, effective_at, "", bills_now=bills_now)
-    _change(context, key, body, is_preview=is_preview, as_json=as_json)
+    way = Way(at, effective_at, bills_now=bills_now, is_preview=is_preview)
+    _change(context, key, what, way, as_json=as_json)
 
 
 @commands.command("list")
@@ -233,18 +238,12 @@ def undo(
         _show_changed(api.delete(f"/v1/subscriptions/{key}/changes/{number}"), as_json)
 
 
-def _body(
-    what: Mapping[str, Any], at: str, effective_at: str, proration: str, *, bills_now: bool
-) -> dict[str, Any]:
-    said = given(at=at, effective_at=effective_at, proration=proration, bills_at_once=bills_now)
-    return {"what": given(**what), **said}
-
-
 def _change(
-    context: typer.Context, key: str, body: Mapping[str, Any], *, is_preview: bool, as_json: bool
+    context: typer.Context, key: str, what: Mapping[str, Any], way: Way, *, as_json: bool
 ) -> None:
+    body = {"what": given(**what), **way.said()}
     with session_of(context).open() as api:
-        if not is_preview:
+        if not way.is_preview:
             _show_changed(api.post(f"/v1/subscriptions/{key}/changes", body), as_json)
             return
         preview = api.post(f"/v1/subscriptions/{key}/change-previews", body)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from tallybook.cli.client import Api
+from tallybook.cli.commands.agreeing import given
+from tallybook.cli.options import spread
 from tallybook.cli.progress import progress_bar
 from tallybook.cli.session import AsJson, Limit, session_of
 from tallybook.cli.tables import Column, print_json, screen, show, show_one
@@ -18,27 +21,59 @@ commands = typer.Typer(
 )
 
 Key = Annotated[str, typer.Argument(help="The migration's key.")]
-Plan = Annotated[str, typer.Option("--plan", help="Whose subscribers are moved.")]
-ToPlan = Annotated[str, typer.Option(help="To another plan than that one.")]
-ToVersion = Annotated[int | None, typer.Option(help="To this version; the latest without.")]
-FromVersion = Annotated[
-    list[int] | None, typer.Option(help="Only those on this version; may be given often.")
-]
-OfCustomer = Annotated[
-    list[str] | None, typer.Option("--customer", help="Only this one's; may be given often.")
-]
-StartedFrom = Annotated[str, typer.Option(help="Only those that began from then on, RFC 3339.")]
-StartedBefore = Annotated[str, typer.Option(help="Only those that began before, RFC 3339.")]
-IsNegotiated = Annotated[
-    bool, typer.Option("--negotiated", help="Also contracts that were negotiated.")
-]
-At = Annotated[str, typer.Option(help="now, period_end, term_end or date.")]
-Since = Annotated[str, typer.Option("--effective-at", help="The date, RFC 3339.")]
 InBackground = Annotated[
     bool,
     typer.Option("--background", help="Have the server go on by itself, also after a restart."),
 ]
 ProratedBy = Annotated[str, typer.Option("--proration", help="prorated, none or full.")]
+
+
+@dataclass(frozen=True)
+class Order:
+    """Whose subscribers are moved to what, which of them, and when."""
+
+    plan: Annotated[str, typer.Option("--plan", help="Whose subscribers are moved.")]
+    to_plan: Annotated[str, typer.Option(help="To another plan than that one.")] = ""
+    to_version: Annotated[int | None, typer.Option(help="To this version; the latest without.")] = (
+        None
+    )
+    from_version: Annotated[
+        list[int] | None, typer.Option(help="Only those on this version; may be given often.")
+    ] = None
+    customer: Annotated[
+        list[str] | None, typer.Option("--customer", help="Only this one's; may be given often.")
+    ] = None
+    started_from: Annotated[
+        str, typer.Option(help="Only those that began from then on, RFC 3339.")
+    ] = ""
+    started_before: Annotated[str, typer.Option(help="Only those that began before, RFC 3339.")] = (
+        ""
+    )
+    is_negotiated: Annotated[
+        bool, typer.Option("--negotiated", help="Also contracts that were negotiated.")
+    ] = False
+    at: Annotated[str, typer.Option(help="now, period_end, term_end or date.")] = ""
+    effective_at: Annotated[str, typer.Option("--effective-at", help="The date, RFC 3339.")] = ""
+
+    def said(self, key: str) -> dict[str, object]:
+        """What was said of the migration of that key; with a date it is at that date."""
+        cohort = given(
+            versions=self.from_version or None,
+            customers=self.customer or None,
+            started_from=self.started_from,
+            started_before=self.started_before,
+            includes_negotiated=self.is_negotiated,
+        )
+        return given(
+            key=key,
+            plan=self.plan,
+            to_plan=self.to_plan,
+            to_version=self.to_version,
+            cohort=cohort or None,
+            at=self.at or ("date" if self.effective_at else ""),
+            effective_at=self.effective_at,
+        )
+
 
 COLUMNS = (
     Column("key", "key", style="bold"),
@@ -81,40 +116,17 @@ _SKIPPED = (Column("cannot be moved", "subscription", style="bold"), Column("rea
 
 
 @commands.command("preview", epilog="Example: [cyan]tallybook migration preview --plan pro[/]")
+@spread
 def preview(
     context: typer.Context,
     *,
-    plan: Plan,
-    to_plan: ToPlan = "",
-    to_version: ToVersion = None,
-    from_version: FromVersion = None,
-    customer: OfCustomer = None,
-    started_from: StartedFrom = "",
-    started_before: StartedBefore = "",
-    is_negotiated: IsNegotiated = False,
-    at: At = "",
-    effective_at: Since = "",
+    order: Order,
     period: Annotated[str, typer.Option(help="Whose usage, such as 2026-03; last month's.")] = "",
     limit: Annotated[int, typer.Option(help="Of how many the effect is shown.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show what a migration would cost each customer, by a month's usage. Nothing is recorded."""
-    cohort = _cohort(
-        versions=from_version,
-        customers=customer,
-        started_from=started_from,
-        started_before=started_before,
-        includes_negotiated=is_negotiated,
-    )
-    body = _order(
-        key="preview",
-        plan=plan,
-        to_plan=to_plan,
-        to_version=to_version,
-        cohort=cohort,
-        at=at,
-        effective_at=effective_at,
-    )
+    body = order.said("preview")
     with session_of(context).open() as api:
         found = api.post("/v1/plan-migration-previews", body, {"period": period, "limit": limit})
     if as_json:
@@ -132,42 +144,18 @@ def preview(
     epilog="Example: [cyan]tallybook migration start spring --plan pro --from-version 1"
     " --at period_end[/]",
 )
+@spread
 def start(
     context: typer.Context,
     key: Key,
     *,
-    plan: Plan,
-    to_plan: ToPlan = "",
-    to_version: ToVersion = None,
-    from_version: FromVersion = None,
-    customer: OfCustomer = None,
-    started_from: StartedFrom = "",
-    started_before: StartedBefore = "",
-    is_negotiated: IsNegotiated = False,
-    at: At = "",
-    effective_at: Since = "",
+    order: Order,
     proration: ProratedBy = "",
     in_background: InBackground = False,
     as_json: AsJson = False,
 ) -> None:
     """Move subscribers, in batches. Killed on the way, the same command goes on."""
-    cohort = _cohort(
-        versions=from_version,
-        customers=customer,
-        started_from=started_from,
-        started_before=started_before,
-        includes_negotiated=is_negotiated,
-    )
-    body = _order(
-        key=key,
-        plan=plan,
-        to_plan=to_plan,
-        to_version=to_version,
-        cohort=cohort,
-        at=at,
-        effective_at=effective_at,
-        proration=proration,
-    )
+    body = order.said(key) | given(proration=proration)
     with session_of(context).open() as api:
         made = api.post("/v1/plan-migrations", body)
         show_one(_run(api, made, in_background), COLUMNS, as_json=as_json)
@@ -254,17 +242,6 @@ def _run(api: Api, migration: Mapping[str, Any], in_background: bool) -> Mapping
             f" tallybook migration members {migration['key']} --state skipped"
         )
     return migration
-
-
-def _cohort(**said: Any) -> dict[str, Any]:
-    return {name: value for name, value in said.items() if value}
-
-
-def _order(**said: Any) -> dict[str, Any]:
-    """The order's fields that have a value; with a date it is at that date."""
-    if said["effective_at"] and not said["at"]:
-        said["at"] = "date"
-    return {name: value for name, value in said.items() if value}
 
 
 def _signed(amount: str) -> str:

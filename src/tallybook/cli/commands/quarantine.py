@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import getpass
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from tallybook.cli.client import Api
+from tallybook.cli.options import spread
 from tallybook.cli.session import AsJson, Limit, session_of
 from tallybook.cli.tables import Column, moment, print_json, screen, show
 from tallybook.domain.kernel.errors import Invalid
@@ -19,18 +21,33 @@ commands = typer.Typer(
     help="Quarantine: events that break a rule wait here. List, mend, replay, discard.",
 )
 
-Type = Annotated[str, typer.Option("--type", help="Only of this type.")]
-Customer = Annotated[str, typer.Option(help="Only of this customer.")]
-Source = Annotated[str, typer.Option(help="Only from this source.")]
-Id = Annotated[str, typer.Option("--id", help="Only with this id.")]
-Reason = Annotated[
-    str, typer.Option(help="Only held for: schema, too_old, too_far_ahead, conflict.")
-]
-Field = Annotated[str, typer.Option(help="Only held for this field: properties/tokens.")]
-From = Annotated[str, typer.Option("--from", help="Held then or later, RFC 3339.")]
-To = Annotated[str, typer.Option("--to", help="Held before then.")]
 By = Annotated[str, typer.Option(help="Who does this; you, if not said.")]
 Why = Annotated[str, typer.Option(help="Why.")]
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which events are meant: those that fit all that is said."""
+
+    type_: Annotated[str, typer.Option("--type", help="Only of this type.")] = ""
+    customer: Annotated[str, typer.Option(help="Only of this customer.")] = ""
+    source: Annotated[str, typer.Option(help="Only from this source.")] = ""
+    id_: Annotated[str, typer.Option("--id", help="Only with this id.")] = ""
+    reason: Annotated[
+        str, typer.Option(help="Only held for: schema, too_old, too_far_ahead, conflict.")
+    ] = ""
+    field: Annotated[str, typer.Option(help="Only held for this field: properties/tokens.")] = ""
+    starts: Annotated[str, typer.Option("--from", help="Held then or later, RFC 3339.")] = ""
+    ends: Annotated[str, typer.Option("--to", help="Held before then.")] = ""
+
+    def said(self, *, cause: str) -> dict[str, str]:
+        """What was said, with the API's word for what they are held for."""
+        texts = {
+            "type": self.type_, "customer": self.customer, "source": self.source, "id": self.id_,
+            cause: self.reason, "field": self.field, "from": self.starts, "to": self.ends,
+        }  # fmt: skip
+        return {name: text for name, text in texts.items() if text}
+
 
 _HELD = (
     Column("number", "number", is_right=True),
@@ -64,26 +81,17 @@ _TRIED = (
     "list",
     epilog="Example: [cyan]tallybook quarantine list --type completion --reason schema[/]",
 )
+@spread
 def list_quarantine(
     context: typer.Context,
     *,
     state: Annotated[str, typer.Option(help="waiting, replayed, discarded or all.")] = "waiting",
-    type_: Type = "",
-    customer: Customer = "",
-    source: Source = "",
-    id_: Id = "",
-    reason: Reason = "",
-    field: Field = "",
-    starts: From = "",
-    ends: To = "",
+    which: Which,
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     """List events in quarantine, the last held first."""
-    query = {
-        "state": state, "type": type_, "customer": customer, "source": source, "id": id_,
-        "reason": reason, "field": field, "from": starts, "to": ends,
-    }  # fmt: skip
+    query = {"state": state} | which.said(cause="reason")
     with session_of(context).open() as api:
         show(api.each("/v1/quarantine", query, limit=limit), _HELD, as_json=as_json)
 
@@ -100,6 +108,7 @@ def counts(context: typer.Context, as_json: AsJson = False) -> None:
     epilog="Example: [cyan]tallybook quarantine mend --type completion --rename token_count=tokens"
     " --cast tokens=integer --dry-run[/]",
 )
+@spread
 def mend(
     context: typer.Context,
     *,
@@ -115,14 +124,7 @@ def mend(
     mapping: Annotated[
         Path | None, typer.Option(help="Steps in TOML, [[steps]], in their order; go first.")
     ] = None,
-    type_: Type = "",
-    customer: Customer = "",
-    source: Source = "",
-    id_: Id = "",
-    reason: Reason = "",
-    field: Field = "",
-    starts: From = "",
-    ends: To = "",
+    which: Which,
     by: By = "",
     why: Why = "",
     is_dry: Annotated[bool, typer.Option("--dry-run", help="Show before and after only.")] = False,
@@ -142,25 +144,24 @@ def mend(
     ]
     if shift_time:
         steps.append({"do": "shift_time", "seconds": shift_time})
-    which = _which(type_, customer, source, id_, reason, field, starts, ends)
-    body = {"which": which, "steps": steps, "by": _author(by), "why": why, "dry_run": is_dry}
+    body = {
+        "which": which.said(cause="cause"),
+        "steps": steps,
+        "by": _author(by),
+        "why": why,
+        "dry_run": is_dry,
+    }
     _act(context, "mend", body, as_json=as_json)
 
 
 @commands.command(
     "replay", epilog="Example: [cyan]tallybook quarantine replay --type completion[/]"
 )
+@spread
 def replay(
     context: typer.Context,
     *,
-    type_: Type = "",
-    customer: Customer = "",
-    source: Source = "",
-    id_: Id = "",
-    reason: Reason = "",
-    field: Field = "",
-    starts: From = "",
-    ends: To = "",
+    which: Which,
     by: By = "",
     why: Why = "",
     is_forced: Annotated[
@@ -169,8 +170,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Put events that pass by now into the log. Each counts once, however often this is done."""
-    which = _which(type_, customer, source, id_, reason, field, starts, ends)
-    body = {"which": which, "by": _author(by), "why": why, "force": is_forced}
+    body = {"which": which.said(cause="cause"), "by": _author(by), "why": why, "force": is_forced}
     _act(context, "replay", body, as_json=as_json)
 
 
@@ -178,24 +178,22 @@ def replay(
     "discard",
     epilog="Example: [cyan]tallybook quarantine discard --source loadtest --why 'A load test'[/]",
 )
+@spread
 def discard(
     context: typer.Context,
     *,
     why: Why,
-    type_: Type = "",
-    customer: Customer = "",
-    source: Source = "",
-    id_: Id = "",
-    reason: Reason = "",
-    field: Field = "",
-    starts: From = "",
-    ends: To = "",
+    which: Which,
     by: By = "",
     as_json: AsJson = False,
 ) -> None:
     """Decide that events that wait never count. They stay on record, with who and why."""
-    which = _which(type_, customer, source, id_, reason, field, starts, ends)
-    _act(context, "discard", {"which": which, "by": _author(by), "why": why}, as_json=as_json)
+    _act(
+        context,
+        "discard",
+        {"which": which.said(cause="cause"), "by": _author(by), "why": why},
+        as_json=as_json,
+    )
 
 
 def _act(context: typer.Context, what: str, body: dict[str, Any], *, as_json: bool) -> None:
@@ -226,11 +224,6 @@ def _to_the_end(
         shown = shown or answer["shown"]
         after = answer["next"]
     return counted, shown
-
-
-def _which(*texts: str) -> dict[str, str]:
-    names = ("type", "customer", "source", "id", "cause", "field", "from", "to")
-    return {name: text for name, text in zip(names, texts, strict=True) if text}
 
 
 def _author(by: str) -> str:
