@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import settings
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from tallybook.api.app import build_api
+from engines import API, Databases, EventStores
 from tallybook.bootstrap.embedded import start_postgres
 from tallybook.bootstrap.wire import wire
 from tallybook.domain.customers.organization import Organization, Scope
@@ -23,9 +20,6 @@ from tallybook.services.issue_key import issue_key
 from tallybook.services.ports import Wiring
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.sql.database import open_database
-from tallybook.stores.sql.migrate import migrate
-
-_numbers = itertools.count(1)
 
 # A law that holds slowly on a busy machine still holds.
 settings.register_profile("patient", deadline=None)
@@ -47,55 +41,41 @@ def postgres_url(engines_home: Path) -> Iterator[str]:
     server.cleanup()
 
 
-@pytest.fixture
-def database_url(postgres_url: str) -> Iterator[str]:
-    """A fresh, empty database. `migrated_database_url` has the tables too."""
-    with _database(postgres_url, "template1") as url:
-        yield url
+@pytest.fixture(scope="session")
+def databases(postgres_url: str) -> Iterator[Databases]:
+    """The databases of this process's PostgreSQL, used again and again."""
+    databases = Databases(postgres_url)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture(scope="session")
-def migrated_template(postgres_url: str) -> str:
-    """The name of a database with all tables and no rows, to copy from."""
-    name = "migrated"
-    _administer(postgres_url, f"CREATE DATABASE {name}")
-    engine = open_database(postgres_url.replace("/postgres?", f"/{name}?"))
-    migrate(engine)
-    engine.dispose()
-    return name
+def event_stores(engines_home: Path) -> Iterator[EventStores]:
+    """The databases of this process's ClickHouse, used again and again."""
+    stores = EventStores(engines_home / "events")
+    yield stores
+    stores.close()
 
 
 @pytest.fixture
-def migrated_database_url(postgres_url: str, migrated_template: str) -> Iterator[str]:
-    """A fresh database with all tables."""
-    with _database(postgres_url, migrated_template) as url:
+def database_url(databases: Databases) -> Iterator[str]:
+    """A fresh database without tables. `migrated_database_url` has the tables too."""
+    with databases.empty() as url:
         yield url
 
 
-@contextmanager
-def _database(postgres_url: str, template: str) -> Iterator[str]:
-    name = f"t{next(_numbers)}"
-    _administer(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield postgres_url.replace("/postgres?", f"/{name}?")
-    _administer(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _administer(postgres_url: str, statement: str) -> None:
-    admin = open_database(postgres_url).execution_options(isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(sa.text(statement))
-    admin.dispose()
+@pytest.fixture
+def migrated_database_url(databases: Databases) -> Iterator[str]:
+    """A database with all tables and no rows."""
+    with databases.migrated() as url:
+        yield url
 
 
 @pytest.fixture
-def columnar(engines_home: Path) -> Iterator[Columnar]:
-    """A fresh ClickHouse database in the embedded engine."""
-    name = f"t{next(_numbers)}"
-    store = Columnar(f"chdb://{engines_home / 'events'}", database=name)
-    yield store
-    with store.client() as client:
-        client.command(f"DROP DATABASE {name} SYNC")
-    store.close()
+def columnar(event_stores: EventStores) -> Iterator[Columnar]:
+    """A ClickHouse database without rows in the embedded engine."""
+    with event_stores.empty() as store:
+        yield store
 
 
 @pytest.fixture
@@ -104,6 +84,7 @@ def wiring(migrated_database_url: str, columnar: Columnar) -> Iterator[Wiring]:
     engine = open_database(migrated_database_url)
     wiring = wire(engine, columnar)
     yield wiring
+    wiring.workers.close()
     wiring.event_log.close()
     engine.dispose()
 
@@ -118,6 +99,6 @@ def organization(wiring: Wiring) -> Organization:
 def api(wiring: Wiring, organization: Organization) -> Iterator[TestClient[Litestar]]:
     """An HTTP client of the API that carries a key with every scope."""
     issued = issue_key(wiring, organization.id, name="tests", scopes=Scope)
-    with TestClient(build_api(wiring), raise_server_exceptions=False) as client:
+    with API.open(wiring, raise_server_exceptions=False) as client:
         client.headers["Authorization"] = f"Bearer {issued.text}"
         yield client

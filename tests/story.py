@@ -12,7 +12,7 @@ from typing import Any
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from tallybook.api.app import build_api
+from engines import API
 from tallybook.domain.customers.organization import Mode, Organization, Scope
 from tallybook.services.create_organization import create_organization
 from tallybook.services.issue_key import issue_key
@@ -151,6 +151,14 @@ class Story:
         found.sort(key=lambda invoice: (invoice["period"]["starts"], invoice["occasion"]))
         return [self.get(f"/v1/invoices/{invoice['id']}") for invoice in found]
 
+    def proved(self, customer: str) -> list[Answer]:
+        """As `invoices`, each counted and rated again, and found equal."""
+        found = self.invoices(customer)
+        for invoice in found:
+            verification = self.post(f"/v1/invoices/{invoice['id']}/verify")
+            assert verification["is_equal"], verification["differences"]
+        return found
+
 
 class Clock:
     """A clock that stands until it is set."""
@@ -167,7 +175,7 @@ def told(wiring: Wiring, organization: Organization, clock: Clock) -> Iterator[S
     """A story over these engines, with that clock."""
     issued = issue_key(wiring, organization.id, name="story", scopes=Scope)
     clocked = dataclasses.replace(wiring, now=clock)
-    with TestClient(build_api(clocked)) as client:
+    with API.open(clocked) as client:
         client.headers["Authorization"] = f"Bearer {issued.text}"
         yield Story(clocked, organization, client)
 
@@ -177,7 +185,7 @@ def played(wiring: Wiring, now: datetime) -> Iterator[Story]:
     """A story of an organization that lives on a test clock, which stands at `now`."""
     organization = create_organization(wiring, key="stage", name="Stage", mode=Mode.TEST)
     issued = issue_key(wiring, organization.id, name="story", scopes=Scope)
-    with TestClient(build_api(wiring)) as client:
+    with API.open(wiring) as client:
         client.headers["Authorization"] = f"Bearer {issued.text}"
         story = Story(wiring, organization, client)
         story.pass_time(now)

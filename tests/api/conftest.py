@@ -10,8 +10,8 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from engines import API
 from event_rows import EventRows
-from tallybook.api.app import build_api
 from tallybook.domain.customers.organization import Organization, Scope
 from tallybook.services.issue_key import issue_key
 from tallybook.services.ports import Wiring
@@ -41,7 +41,7 @@ def metering_api(
     """An HTTP client with every scope, of an API that knows the events of `event_rows`."""
     log: Any = LogOfRows(event_rows)
     issued = issue_key(wiring, organization.id, name="tests", scopes=Scope)
-    app = build_api(dataclasses.replace(wiring, event_log=log))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    known = dataclasses.replace(wiring, event_log=log)
+    with API.open(known, raise_server_exceptions=False) as client:
         client.headers["Authorization"] = f"Bearer {issued.text}"
         yield client

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from litestar import Litestar, Router, get, post
 from litestar.params import JSONBody
 from litestar.testing import TestClient
 
+from engines import Doors
 from tallybook.api.app import build_api
 from tallybook.api.pages import Limit
 from tallybook.domain.catalog.price import Price
@@ -34,10 +37,17 @@ def count(limit: Limit = 10) -> int:
     return limit
 
 
+TRIAL = Doors(
+    lambda wiring: build_api(
+        wiring, [Router(path="/", route_handlers=[fail, be_away, echo, count])]
+    )
+)
+
+
 @pytest.fixture
-def trial(wiring: Wiring) -> TestClient[Litestar]:
-    router = Router(path="/", route_handlers=[fail, be_away, echo, count])
-    return TestClient(build_api(wiring, [router]), raise_server_exceptions=False)
+def trial(wiring: Wiring) -> Iterator[TestClient[Litestar]]:
+    with TRIAL.open(wiring, raise_server_exceptions=False) as client:
+        yield client
 
 
 FLAT = b'{"key":"a","name":"A","rule":{"model":"flat","amount":1}}'

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from litestar.testing import TestClient
 
+from engines import API
 from program import Program
-from tallybook.api.app import build_api
 from tallybook.domain.customers.organization import Mode, Scope
 from tallybook.services.create_organization import create_organization
 from tallybook.services.issue_key import issue_key
@@ -23,7 +22,7 @@ def staged(wiring: Wiring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     organization = create_organization(wiring, key="stage", name="Stage", mode=Mode.TEST)
     issued = issue_key(wiring, organization.id, name="tests", scopes=Scope)
-    with TestClient(build_api(wiring)) as client:
+    with API.open(wiring) as client:
         client.headers["Authorization"] = f"Bearer {issued.text}"
         yield Program(client)
 

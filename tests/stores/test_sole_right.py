@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from event_sending import append, everything, sent, verdicts
 from tallybook.domain.kernel.errors import Unavailable
+from tallybook.stores.columnar import event_table
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.event_log import ColumnarEventLog
 from tallybook.stores.columnar.event_table import ClickHouseEvents
@@ -77,5 +82,64 @@ def test_without_the_right_no_event_is_taken(engine: sa.Engine, columnar: Column
         log.close()
 
 
-def test_inserts_of_a_dead_committer_are_looked_for(columnar: Columnar) -> None:
-    ClickHouseEvents(columnar).end_inserts()  # none is at work: it asks once and returns
+class Busy:
+    """A ClickHouse server that has inserts at work, so many each time it is asked."""
+
+    is_embedded = False
+
+    def __init__(self, *running: int) -> None:
+        self.left = list(running)
+        self.asked = 0
+        self.told_to_stop = 0
+
+    @contextmanager
+    def client(self) -> Iterator[Busy]:
+        yield self
+
+    def own_client(self) -> Busy:
+        return self
+
+    def failed_writes(self, _: Busy) -> int:
+        return 0
+
+    def command(self, statement: str, **_: Any) -> None:
+        self.told_to_stop += statement.startswith("KILL QUERY WHERE query_id LIKE")
+
+    def query(self, statement: str, **_: Any) -> Any:
+        assert "FROM system.processes WHERE query_id LIKE" in statement
+        self.asked += 1
+        running = self.left.pop(0) if len(self.left) > 1 else self.left[0]
+        return SimpleNamespace(result_rows=[(running,)])
+
+
+@pytest.mark.parametrize(
+    ("running", "times", "why"),
+    [
+        ([0], 1, "none is at work: it asks once"),
+        ([1, 0], 2, "it waits for the one that is"),
+        ([2, 1, 0], 3, "for each, and tells them to stop as often"),
+    ],
+)
+def test_inserts_of_a_dead_committer_are_waited_for(
+    running: list[int], times: int, why: str
+) -> None:
+    server: Any = Busy(*running)
+    ClickHouseEvents(server)
+    assert (server.asked, server.told_to_stop) == (times, times), why
+
+
+def test_an_insert_that_does_not_end_is_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(event_table, "_PATIENCE_SECONDS", 0.3)
+    server: Any = Busy(1)
+    with pytest.raises(Unavailable, match="still busy with an insert"):
+        ClickHouseEvents(server)
+    assert server.asked > 1
+
+
+def test_the_embedded_engine_has_no_inserts_of_others(columnar: Columnar) -> None:
+    table = ClickHouseEvents(columnar)
+    began = time.monotonic()
+    table.end_inserts()
+    assert time.monotonic() - began < event_table._PATIENCE_SECONDS / 2, "the question is answered"

@@ -23,7 +23,8 @@ def test_vectors_are_present() -> None:
 
 
 @pytest.mark.parametrize("topic", [topic for topic in TOPICS if not ADAPTERS[topic]])
-def test_topic_without_adapter(topic: str) -> None:
+def test_topic_nobody_answers_yet(topic: str) -> None:
+    """Shown as a SKIP that counts its cases, so that nobody takes silence for an answer."""
     pytest.skip(f"not yet supported: {topic} ({len(TOPICS[topic])} cases, no adapter)")
 
 

@@ -10,11 +10,13 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from engines import Doors
 from tallybook.bootstrap.application import build_application
 from tallybook.domain.customers.organization import Organization, Scope
 from tallybook.services.issue_key import issue_key
 from tallybook.services.ports import Wiring
 
+ALL_DOORS = Doors(build_application)
 CUSTOMERS = [
     {"key": "nordlys", "name": "Nordlys <Studio>", "currency": "EUR"}
     | {"timezone": "Europe/Stockholm", "locale": "sv-SE"},
@@ -70,8 +72,9 @@ class Company:
 def company(wiring: Wiring, organization: Organization) -> Iterator[Company]:
     """Three customers, sixty events of one of them, all billed for March 2026."""
     key = issue_key(wiring, organization.id, name="tests", scopes=Scope).text
-    app = build_application(wiring)
-    with TestClient(app, raise_server_exceptions=False, base_url="http://testserver") as client:
+    with ALL_DOORS.open(
+        wiring, raise_server_exceptions=False, base_url="http://testserver"
+    ) as client:
         company = Company(client, key)
         company.post("/v1/meters", METER)
         company.post("/v1/plans", PLAN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from contracts import day, fee, plan, price, subscription
 from tallybook.domain.catalog.plan import Interval, PlanVersion
 from tallybook.domain.kernel.errors import Refusal
+from tallybook.domain.kernel.instants import Span
 from tallybook.domain.subscriptions.changes import Proration
 from tallybook.domain.subscriptions.changing import decide_change, effective_at, undo
 from tallybook.domain.subscriptions.course import Course, after, course_of, decide_course, status_on
@@ -196,10 +198,13 @@ def test_periods_are_one_chain_whatever_is_changed(
 ) -> None:
     """No period overlaps one before it, and none but an empty one has no end."""
     course = begun(status=Status.SCHEDULED)
-    closed_until = course.subscription.starts_at
+    starts = course.subscription.starts_at
+    lived: list[Lived] = []
     for number, what, choice in sorted(steps, key=lambda step: step[0]):
         now = day(1 + number // 28, 1 + number % 28)
-        course, closed_until = _advance(course, now, closed_until)
+        course, more, idle_until = _lived_until(course, now)
+        assert idle_until is None or idle_until > now, "what is not due is due later"
+        lived += more
         try:
             if what["kind"] == "undo":
                 course = undo(course, choice, now=now, plans=PLANS)
@@ -208,19 +213,31 @@ def test_periods_are_one_chain_whatever_is_changed(
                 course = changed(course, what, now, to)
         except Refusal:
             continue
-    _advance(course, day(12, 31), closed_until)
+    _, more, idle_until = _lived_until(course, day(12, 31))
+    assert idle_until is None or idle_until > day(12, 31)
+    lived += more
+    closed_until = starts
+    for one in lived:
+        assert one.period.starts >= closed_until, "nothing is closed twice"
+        closed_until = one.period.ends if one.is_closed else closed_until
 
 
-def _advance(course: Course, now: datetime, closed_until: datetime) -> tuple[Course, datetime]:
+@dataclass(frozen=True)
+class Lived:
+    """A step of a subscription: the period it was in, and whether that was closed by it."""
+
+    period: Span
+    is_closed: bool
+
+
+def _lived_until(course: Course, now: datetime) -> tuple[Course, list[Lived], datetime | None]:
+    """The course once all that is due by `now` was done, its steps, and when the next is due."""
+    lived: list[Lived] = []
     while course.subscription.status is not Status.ENDED:
         decision = decide_course(course, now=now)
         if isinstance(decision, NotDue):
-            assert decision.until > now
-            break
-        period = course.subscription.period
-        assert period.starts >= closed_until, "nothing is closed twice"
-        if not isinstance(decision, Open):
-            closed_until = period.ends
+            return course, lived, decision.until
+        lived.append(Lived(course.subscription.period, not isinstance(decision, Open)))
         moved = after(course, decision, course.billed)
         course = msgspec.structs.replace(course, subscription=moved)
-    return course, closed_until
+    return course, lived, None
