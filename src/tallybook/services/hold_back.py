@@ -7,12 +7,13 @@ bill is drawn up after those of the customer's others that are due by then.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from tallybook.domain.invoicing.billing_run import Stuck, stuck_at
 from tallybook.domain.invoicing.reckoned import plan_versions_of
 from tallybook.domain.kernel.errors import Conflicting
+from tallybook.domain.subscriptions.changes import Change
 from tallybook.domain.subscriptions.subscription import Status, Subscription
 from tallybook.services.draw_up_invoices import Contracts
 from tallybook.services.ports import Records
@@ -37,6 +38,10 @@ WAITS_FOR_OTHERS = "waits_for_others"
 """The code of being stuck until other subscriptions of the customer are closed."""
 
 
+_Turn = tuple[datetime, bool, str]
+"""In which order a customer's subscriptions are closed: when due, those with a limit last."""
+
+
 class Holding:
     """Which subscriptions of a chunk can be closed now, and which wait for others."""
 
@@ -52,10 +57,10 @@ class Holding:
         self.stuck: list[Stuck] = []
         counting = {name for name, plan in contracts.plans.items() if plan.counts_customer}
         self._bearing = {
-            each.id for each in chunk if counting and _bears(each, contracts, counting)
+            each.id for each in chunk if counting and _bears(each, contracts.changes, counting)
         }
         self._customers = {each.customer_id for each in chunk if each.id in self._bearing}
-        self._due_outside: dict[str, datetime] = {}
+        self._first_outside: dict[str, _Turn] = {}
         if self._bearing:
             self._look_outside(records, {each.id for each in chunk})
 
@@ -97,34 +102,55 @@ class Holding:
         """Hold back what counts these subscriptions: they are due, and stay so."""
         for each in subscriptions:
             if each.customer_id in self._customers:
-                due = _due(each)
-                self._due_outside[each.customer_id] = min(
-                    self._due_outside.get(each.customer_id, due), due
+                turn = self._turn(each)
+                self._first_outside[each.customer_id] = min(
+                    self._first_outside.get(each.customer_id, turn), turn
                 )
 
-    def _turn(self, subscription: Subscription) -> tuple[datetime, bool, str]:
+    def _turn(self, subscription: Subscription) -> _Turn:
         return _due(subscription), subscription.id in self._bearing, subscription.id
 
     def _is_held(self, subscription: Subscription) -> bool:
-        """Whether one that has a limit must wait for another that this run does not close."""
-        outside = self._due_outside.get(subscription.customer_id)
+        """Whether one that has a limit must wait for another that this run does not close.
+
+        Of two that have one and are due together the first by id goes first, so that they do not
+        wait for each other.
+        """
+        outside = self._first_outside.get(subscription.customer_id)
         return (
             subscription.id in self._bearing
             and outside is not None
-            and outside <= _due(subscription) <= self._until
+            and outside < self._turn(subscription)
+            and _due(subscription) <= self._until
         )
 
     def _look_outside(self, records: Records, inside: set[str]) -> None:
-        found = records.subscriptions.of_customers(self._customers)
-        self.wait_for_all(
-            [each for each in found if each.id not in inside and each.status is not Status.ENDED]
-        )
+        found = [
+            each
+            for each in records.subscriptions.of_customers(self._customers)
+            if each.id not in inside and each.status is not Status.ENDED
+        ]
+        if not found:
+            return
+        changed = [each.id for each in found if each.change_count]
+        changes = records.subscriptions.changes_of(changed) if changed else {}
+        named = {
+            name for each in found for name in plan_versions_of(each, changes.get(each.id, ()))
+        }
+        plans = records.plans.by_ids(named)
+        counting = {name for name, plan in plans.items() if plan.counts_customer}
+        self._bearing |= {each.id for each in found if _bears(each, changes, counting)}
+        self.wait_for_all(found)
 
 
-def _bears(subscription: Subscription, contracts: Contracts, counting: set[str]) -> bool:
+def _bears(
+    subscription: Subscription,
+    changes: Mapping[str, tuple[Change, ...]],
+    counting: set[str],
+) -> bool:
     """Whether any of its versions is one that counts all of its customer's subscriptions."""
-    changes = contracts.changes.get(subscription.id, ())
-    return not counting.isdisjoint(plan_versions_of(subscription, changes))
+    versions = plan_versions_of(subscription, changes.get(subscription.id, ()))
+    return not counting.isdisjoint(versions)
 
 
 def _due(subscription: Subscription) -> datetime:
