@@ -24,11 +24,6 @@ YEAR = {"meter": "calls", "customer": "acme", "period": "2026"}
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(day(1))
-
-
-@pytest.fixture
 def story(wiring: Wiring, organization: Organization, clock: Clock) -> Iterator[Story]:
     with told(wiring, organization, clock) as begun:
         begun.meter("calls")

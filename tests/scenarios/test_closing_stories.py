@@ -36,11 +36,6 @@ CALLS: Answer = {
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(day(1))
-
-
-@pytest.fixture
 def story(wiring: Wiring, organization: Organization, clock: Clock) -> Iterator[Story]:
     with told(wiring, organization, clock) as begun:
         begun.meter("calls", dimensions=("model",))

@@ -16,11 +16,6 @@ FEE: Answer = {"key": "base", "rule": {"model": "flat", "amount": "100"}}
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(day(1))
-
-
-@pytest.fixture
 def story(wiring: Wiring, organization: Organization, clock: Clock) -> Iterator[Story]:
     with told(wiring, organization, clock) as begun:
         begun.plan("pro", FEE)
