@@ -159,14 +159,6 @@ class Story:
             assert verification["is_equal"], verification["differences"]
         return found
 
-    def proved(self, customer: str) -> list[Answer]:
-        """As `invoices`, each counted and rated again, and found equal."""
-        found = self.invoices(customer)
-        for invoice in found:
-            verification = self.post(f"/v1/invoices/{invoice['id']}/verify")
-            assert verification["is_equal"], verification["differences"]
-        return found
-
 
 class Clock:
     """A clock that stands until it is set."""
