@@ -143,7 +143,7 @@ def test_its_log_is_json_and_keeps_secrets_out(server: Server) -> None:
     note = read_server(server.directory)
     assert note is not None
     header = {"Authorization": f"Bearer {key}"}
-    answer = httpx.get(f"{note.url}/v1/organization?key={key}", headers=header, trust_env=False)
+    answer = httpx.get(f"{note.url}/v1/meters?after={key}", headers=header, trust_env=False)
     said: dict[str, object] = {}
     for _ in range(100):  # the line is written when the answer has gone out
         log = Path(server.log.name).read_text()
@@ -152,7 +152,7 @@ def test_its_log_is_json_and_keeps_secrets_out(server: Server) -> None:
             said = json.loads(found[0])
             break
         time.sleep(0.05)
-    assert (said["route"], said["status"]) == ("/v1/organization", 200)
+    assert (said["route"], said["status"]) == ("/v1/meters", 200)
     assert key not in log
     assert note.operator_token not in log
 

@@ -14,6 +14,7 @@ from litestar.di import Provide
 from tallybook.api.exact_texts import check_texts
 from tallybook.api.headers import add_security_headers
 from tallybook.api.openapi import describe
+from tallybook.api.parameters import refuse_unknown_parameters
 from tallybook.api.problems import HANDLERS, invalid_body
 from tallybook.api.routes import (
     backfills,
@@ -150,6 +151,7 @@ def build_api(
             }
         ),
         openapi_config=None,
+        before_request=refuse_unknown_parameters,
         before_send=[add_security_headers],
         logging_config=None,
         **options,

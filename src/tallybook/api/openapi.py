@@ -33,7 +33,8 @@ Usage events in; exact, explained invoices out.
 Authenticate with `Authorization: Bearer tb_…`. Quantities, amounts and rates are exact decimals:
 they are answered as JSON strings, and accepted as strings or numbers. Times are RFC 3339 with a
 zone; answers are in UTC. Lists answer `{"results": […], "next": cursor}`; ask on with `after`.
-A request that is refused answers a problem (RFC 9457) that names the field and the mend."""
+A request that is refused answers a problem (RFC 9457) that names the field and the mend; so is
+one with a parameter or field that there is not."""
 
 _ROOMS = (
     *("Events", "Corrections", "Meters", "Usage"),

@@ -18,6 +18,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
 from tallybook.api.choices import choices_at
+from tallybook.api.parameters import sent_name
 from tallybook.domain.kernel.errors import Invalid, Refusal, Unauthenticated, Unavailable
 
 _log = structlog.get_logger("tallybook.api")
@@ -131,12 +132,11 @@ def answer_malformed(request: AnyRequest, error: ValidationException) -> Respons
         )
     name = str(complaint.get("key", ""))
     parameter = request.route_handler.parsed_fn_signature.parameters.get(name)
-    asked = parameter.kwarg_definition if parameter else None
     return problem_response(
         422,
         "wrong_value",
         f"{message}.",
-        field=getattr(asked, "query", None) or getattr(asked, "name", None) or name,
+        field=sent_name(parameter) if parameter else name,
         mend=_one_of(choices_at(parameter.annotation) if parameter else ())
         or "Correct the parameter.",
     )
