@@ -11,9 +11,10 @@ import queue
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
+from clickhouse_connect.driver.binding import quote_identifier
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
@@ -21,7 +22,10 @@ from tallybook.domain.kernel.errors import Unavailable
 
 
 class Columnar:
-    """A pool of clients of one ClickHouse database."""
+    """A pool of clients of one ClickHouse database: a server's is that of the URL's path, if any.
+
+    A server forgets by and by what a client chose with `USE`, so every request names the database.
+    """
 
     def __init__(self, url: str, *, database: str = "tallybook", size: int = 6) -> None:
         self._url = url
@@ -30,9 +34,15 @@ class Columnar:
         for _ in range(size):
             self._free.put(None)
         self._open: list[Client] = []
-        with self.client() as client:
-            client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
-            client.command(f"USE {database}")
+        if self.is_embedded:
+            with self.client() as client:
+                client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+                client.command(f"USE {database}")
+        else:
+            parts = urlsplit(url)
+            self._url = parts._replace(path="").geturl()
+            self._database = unquote(parts.path.strip("/")) or database
+            self._make_database()
 
     @property
     def is_embedded(self) -> bool:
@@ -44,15 +54,10 @@ class Columnar:
         """A client for one statement after another; given back when the block ends."""
         client = self._free.get()
         try:
-            if client is None:
-                client = self._connect()
-            yield client
-        except ClickHouseError as error:
-            raise Unavailable(
-                "event_store_unavailable",
-                f"The event store did not carry this out: {str(error).splitlines()[0][:300]}",
-                mend="Try again; if it stays so, look at the server's disk and log.",
-            ) from error
+            with _refusing_outages():
+                if client is None:
+                    client = self._connect()
+                yield client
         finally:
             self._free.put(client)
 
@@ -112,8 +117,30 @@ class Columnar:
 
     def _connect(self) -> Client:
         options: dict[str, Any] = {"dsn": self._url}
-        if self._open:
+        if self._open or not self.is_embedded:
             options["database"] = self._database
         client = clickhouse_connect.get_client(**options)
         self._open.append(client)
         return client
+
+    def _make_database(self) -> None:
+        """By a client that names none: a server refuses a request for one that is not there."""
+        with _refusing_outages():
+            client = clickhouse_connect.get_client(dsn=self._url)
+            try:
+                name = quote_identifier(self._database)
+                client.command(f"CREATE DATABASE IF NOT EXISTS {name}")
+            finally:
+                client.close()
+
+
+@contextmanager
+def _refusing_outages() -> Iterator[None]:
+    try:
+        yield
+    except ClickHouseError as error:
+        raise Unavailable(
+            "event_store_unavailable",
+            f"The event store did not carry this out: {str(error).splitlines()[0][:300]}",
+            mend="Try again; if it stays so, look at the server's disk and log.",
+        ) from error
