@@ -219,16 +219,21 @@ class Doors:
         self._free: list[tuple[Wiring, Litestar]] = []
 
     @contextmanager
-    def open(self, wiring: Wiring, **options: Any) -> Iterator[TestClient[Litestar]]:
-        """An HTTP client of an application over `wiring`; `options` are the client's."""
+    def over(self, wiring: Wiring) -> Iterator[Litestar]:
+        """An application over `wiring`."""
         if not self._free:
             own = dataclasses.replace(wiring)
             self._free.append((own, self._build(own)))
         held, application = self._free.pop()
         _become(held, wiring)
-        with TestClient(application, **options) as client:
-            yield client
+        yield application
         self._free.append((held, application))
+
+    @contextmanager
+    def open(self, wiring: Wiring, **options: Any) -> Iterator[TestClient[Litestar]]:
+        """An HTTP client of an application over `wiring`; `options` are the client's."""
+        with self.over(wiring) as application, TestClient(application, **options) as client:
+            yield client
 
 
 API = Doors(build_api)

@@ -46,8 +46,8 @@ TRIAL = Doors(
 
 @pytest.fixture
 def trial(wiring: Wiring) -> Iterator[TestClient[Litestar]]:
-    with TRIAL.open(wiring, raise_server_exceptions=False) as client:
-        yield client
+    with TRIAL.over(wiring) as application:
+        yield TestClient(application, raise_server_exceptions=False)
 
 
 FLAT = b'{"key":"a","name":"A","rule":{"model":"flat","amount":1}}'
