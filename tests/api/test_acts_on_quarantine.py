@@ -42,3 +42,29 @@ def test_an_act_tells_how_many_events_it_was_for(
     assert act(api, "discard", by="ada", why="A test.")["events"] == 0, "none was left"
     rows = api.get("/v1/quarantine?state=discarded").json()["results"]
     assert [row["act"] for row in rows] == [discarded, discarded], "as it was answered"
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict", "why"),
+    [
+        ({}, "conflict", "another value"),
+        ({"time": "2026-03-09T00:00:00Z"}, "conflict", "another day of the month"),
+        ({"time": "2026-04-01T00:00:00Z"}, "quarantined", "another month"),
+        ({"customer": "other"}, "quarantined", "another customer"),
+        ({"type": "sms"}, "quarantined", "another type"),
+    ],
+)
+def test_an_identity_of_the_log_that_breaks_a_rule_never_counts_twice(
+    api: Api, changed: dict[str, Any], verdict: str, why: str
+) -> None:
+    schema = {"type": "object", "properties": {"n": {"minimum": 0}}}
+    for type_ in ("call", "sms"):
+        api.put(f"/v1/event-types/{type_}", json={"schema": schema, "strictness": "quarantine"})
+    assert api.post("/v1/events", json=[sent("1", properties={"n": 1})]).status_code == 200
+    again = sent("1", properties={"n": -1}) | changed
+    counts = api.post("/v1/events", json=[again]).json()["counts"]
+    assert {name for name, count in counts.items() if count} == {verdict}, why
+    forced = {"by": "ada", "why": "A test.", "force": True}
+    replayed = api.post("/v1/quarantine/replay", json=forced).json()["counts"]
+    assert replayed == ({"conflict": 1} if verdict == "quarantined" else {}), why
+    assert len(api.get("/v1/events").json()["results"]) == 1
