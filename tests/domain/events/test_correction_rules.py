@@ -114,15 +114,17 @@ def test_amended(changes: dict[str, Any], becomes: dict[str, Any], why: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("changes", "field", "why"),
+    ("changes", "field", "told", "why"),
     [
-        ({}, "", "the first instant is of it"),
-        ({"type": "seat"}, "type", "another type"),
-        ({"customer": "bob"}, "customer", "another customer"),
-        ({"occurred_at": APRIL}, "time", "the end is not of it"),
+        ({}, "", "", "the first instant is of it"),
+        ({"type": "seat"}, "type", "of 'call'", "another type"),
+        ({"customer": "bob"}, "customer", "of the customer 'ann'", "another customer"),
+        ({"occurred_at": APRIL}, "time", "until 2026-04-01T00:00:00Z", "the end is not of it"),
     ],
 )
-def test_what_belongs_to_a_backfill(changes: dict[str, Any], field: str, why: str) -> None:
+def test_what_belongs_to_a_backfill(
+    changes: dict[str, Any], field: str, told: str, why: str
+) -> None:
     backfill = Backfill(
         id="cor_a",
         type="call",
@@ -139,6 +141,7 @@ def test_what_belongs_to_a_backfill(changes: dict[str, Any], field: str, why: st
     with pytest.raises(Invalid) as refusal:
         check_belongs(event, backfill)
     assert refusal.value.field == field, why
+    assert told in refusal.value.message
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def read_parquet(path: Path, _options: ReadOptions) -> Iterator[Reading]:
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise unreadable(path, f"is not Parquet: {error}.", "Check the file.") from None
+        why = str(error).rstrip(".")
+        raise unreadable(path, f"is not Parquet: {why}.", "Check the file.") from None
     with file:
         yield _Parquet(file)

@@ -173,7 +173,10 @@ def check_belongs(event: SentEvent, backfill: Backfill) -> None:
     elif backfill.customer is not None and event.customer != backfill.customer:
         wrong, reason = "customer", f"The backfill is of the customer {backfill.customer!r}."
     elif event.occurred_at not in backfill.span:
-        wrong, reason = "time", f"The backfill is from {backfill.starts} until {backfill.ends}."
+        starts, ends = (
+            at.isoformat().replace("+00:00", "Z") for at in (backfill.starts, backfill.ends)
+        )
+        wrong, reason = "time", f"The backfill is from {starts} until {ends}."
     else:
         return
     raise Invalid(
