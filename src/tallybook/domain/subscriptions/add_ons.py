@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Price
-from tallybook.domain.subscriptions.changes import AddQuantity, SetQuantity
+from tallybook.domain.subscriptions.changes import AddQuantity, Meeting, SetQuantity
 from tallybook.domain.subscriptions.timeline import Terms
 
 _NONE, _ONCE = Decimal(0), Decimal(1)
@@ -45,6 +45,36 @@ def new_add_ons(terms: Terms, since: PlanVersion, to: PlanVersion) -> Iterator[S
             yield SetQuantity(price.key, terms.quantity_of(price.key) if was_owed else _NONE)
         elif not price.is_optional and quantity == 0 and fees.get(price.key):
             yield SetQuantity(price.key, _ONCE)
+
+
+def fees_met(since: PlanVersion, to: PlanVersion) -> dict[str, Meeting]:
+    """What becomes of fees where a change of plan is decided long before: by what is said then.
+
+    As `new_add_ons`, but nothing is settled yet: who takes some in the meantime has them.
+    """
+    return {price.key: meeting for price, meeting in _meetings(since, to) if meeting is not None}
+
+
+def fees_met_for_free(since: PlanVersion, free: PlanVersion) -> dict[str, Meeting]:
+    """The same where a trial ends in a free plan: there is none of its add-ons, also of those that
+    were tried. Nobody has agreed to pay for them."""
+    return {
+        price.key: Meeting.NONE if price.is_optional else meeting
+        for price, meeting in _meetings(since, free)
+        if meeting is not None
+    }
+
+
+def _meetings(since: PlanVersion, to: PlanVersion) -> Iterator[tuple[Price, Meeting | None]]:
+    was_optional = {price.key: price.is_optional for price in since.prices if price.meter is None}
+    for price in to.prices:
+        if price.meter is not None:
+            continue
+        before = was_optional.get(price.key)
+        if price.is_optional:
+            yield price, Meeting.KEPT if before is False else Meeting.UNTAKEN
+        else:
+            yield price, Meeting.OWED if before else None
 
 
 def taken(

@@ -35,14 +35,30 @@ class What(
     """What is different from then on. Base of the union of changes."""
 
 
+class Meeting(StrEnum):
+    """How many there are of a fee that a change of plan meets, by what was said of it by then.
+
+    `UNTAKEN`: an add-on, none unless something was said. `KEPT`: one that was charged before and is
+    an add-on now, once unless something was said. `OWED`: an add-on before and of the plan now,
+    once where there was none. `NONE`: none, whatever was said.
+    """
+
+    UNTAKEN = "untaken"
+    KEPT = "kept"
+    OWED = "owed"
+    NONE = "none"
+
+
 class ToPlan(What, frozen=True, tag="plan"):
     """To another plan version: an upgrade, a downgrade, the next phase.
 
     With a `cycle` the periods follow that from then on, and the open period ends with the change.
+    `fees` says of those that were decided ahead how many there are then.
     """
 
     plan_version_id: str
     cycle: Cycle | None = None
+    fees: dict[str, Meeting] = {}
 
 
 class SetQuantity(What, frozen=True, tag="set_quantity"):

@@ -11,7 +11,7 @@ import msgspec
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.kernel.decimals import bounded
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Missing
-from tallybook.domain.subscriptions.add_ons import new_add_ons, taken
+from tallybook.domain.subscriptions.add_ons import fees_met, new_add_ons, taken
 from tallybook.domain.subscriptions.binding import (
     bound,
     contract_of,
@@ -198,23 +198,10 @@ def _dated(
             if to is not None:
                 ends, since = first_term_ends(contract), plans[terms.plan_version_id]
                 into = _to_plan(course, terms, ends, since, to)
-                _check_add_ons(terms, since, to)
+                into = msgspec.structs.replace(into, fees=fees_met(since, to))
             yield from bound(course, contract, at, into)
         case EndContract():
             yield at, what
-
-
-def _check_add_ons(terms: Terms, since: PlanVersion, to: PlanVersion) -> None:
-    """Refuse to renew into a plan where a fee would be owed no longer that should be: a renewal
-    says nothing of quantities."""
-    for said in new_add_ons(terms, since, to):
-        if said.quantity:
-            raise Conflicting(
-                "add_on_differs",
-                f"The fee {said.price_key!r} is of one plan, and of the other an add-on.",
-                field="what/renews_into",
-                mend="Say the plan from the end of the term on as a phase, or by a change.",
-            )
 
 
 def _is_extended(course: Course, order: ChangeOrder, at: datetime, now: datetime) -> bool:

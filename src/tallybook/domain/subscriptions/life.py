@@ -14,6 +14,7 @@ from tallybook.domain.customers.customer import Customer
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Refusal
 from tallybook.domain.kernel.identifiers import checked_key
 from tallybook.domain.kernel.instants import Span
+from tallybook.domain.subscriptions.add_ons import fees_met_for_free
 from tallybook.domain.subscriptions.calendar import Alignment, BoundaryTime
 from tallybook.domain.subscriptions.changes import EndContract
 from tallybook.domain.subscriptions.changing import decide_change
@@ -207,6 +208,7 @@ def agreed(
             ends_at=checked_time(until, "trial/ends_at"),
             then=trial.then,
             free_plan_version_id=None if named.free is None else named.free.id,
+            free_plan_fees={} if named.free is None else fees_met_for_free(version, named.free),
         )
         dated = after_trial(ends, subscription.cycle, starts_at=subscription.starts_at)
         course = record_dated(course, dated, now=now)

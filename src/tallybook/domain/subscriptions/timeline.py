@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -18,6 +18,7 @@ from tallybook.domain.subscriptions.changes import (
     Change,
     EndContract,
     EndTrial,
+    Meeting,
     Pause,
     Proration,
     Reactivate,
@@ -29,7 +30,7 @@ from tallybook.domain.subscriptions.changes import (
 )
 from tallybook.domain.subscriptions.contract import Contract
 
-_ONCE = Decimal(1)
+_NONE, _ONCE = Decimal(0), Decimal(1)
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 """The end of what has no end."""
 
@@ -206,8 +207,10 @@ def _fold(
 def changed_terms(terms: Terms, what: AnyWhat) -> Terms:
     """The terms after a change; one that alters none leaves them as they are."""
     match what:
-        case ToPlan(plan_version_id=plan_version_id, cycle=cycle):
+        case ToPlan(plan_version_id=plan_version_id, cycle=cycle, fees=fees):
             terms = _following(terms, cycle)
+            if fees:
+                terms = msgspec.structs.replace(terms, quantities=_met(terms.quantities, fees))
             return msgspec.structs.replace(terms, plan_version_id=plan_version_id)
         case SetQuantity() | AddQuantity():
             return _with_quantity(terms, what)
@@ -241,6 +244,19 @@ def _with_quantity(terms: Terms, what: SetQuantity | AddQuantity) -> Terms:
             quantity += terms.quantity_of(what.price_key)
     quantities = dict(sorted((terms.quantities | {what.price_key: quantity}).items()))
     return msgspec.structs.replace(terms, quantities=quantities)
+
+
+def _met(quantities: Mapping[str, Decimal], fees: Mapping[str, Meeting]) -> dict[str, Decimal]:
+    """Quantities once a plan was gone to that was decided on before they were."""
+    met = dict(quantities)
+    for key, meeting in fees.items():
+        if meeting is Meeting.NONE:
+            met[key] = _NONE
+        elif meeting is Meeting.OWED:
+            met[key] = met.get(key) or _ONCE
+        else:
+            met.setdefault(key, _NONE if meeting is Meeting.UNTAKEN else _ONCE)
+    return dict(sorted(met.items()))
 
 
 def _joined(segments: Iterable[Segment]) -> Timeline:

@@ -23,6 +23,7 @@ from tallybook.domain.subscriptions.changes import (
     Bind,
     EndContract,
     EndTrial,
+    Meeting,
     Pause,
     ToPlan,
     Undo,
@@ -51,11 +52,13 @@ class AfterTrial(StrEnum):
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """A time at the start without fees. One that ends in `FREE` names the plan it goes on to."""
+    """A time at the start without fees. One that ends in `FREE` names the plan it goes on to, and
+    says what becomes of fees there."""
 
     ends_at: datetime
     then: AfterTrial = AfterTrial.PAID
     free_plan_version_id: str | None = None
+    free_plan_fees: dict[str, Meeting] = {}
 
 
 class TrialOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -143,7 +146,8 @@ def after_trial(trial: Trial, cycle: Cycle, *, starts_at: datetime) -> list[Date
         return [(trial.ends_at, EndContract())]
     ending: list[Dated] = [(trial.ends_at, EndTrial(cycle=paid_cycle(cycle, trial.ends_at)))]
     if trial.free_plan_version_id is not None:
-        ending.append((trial.ends_at, ToPlan(plan_version_id=trial.free_plan_version_id)))
+        to_free = ToPlan(plan_version_id=trial.free_plan_version_id, fees=trial.free_plan_fees)
+        ending.append((trial.ends_at, to_free))
     return ending
 
 
