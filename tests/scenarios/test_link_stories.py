@@ -49,21 +49,21 @@ def test_each_link_is_taken_back_by_itself(story: Story, clock: Clock) -> None:
     assert first["made_by"].startswith("key_")
     assert [opened(story, each["url"]) for each in (first, second)] == [invoice["id"]] * 2
     taken = story.delete(f"{path}/{first['id']}")
-    assert (taken["url"], taken["revoked_at"]) == (None, "2026-02-01T00:00:00Z")
+    assert (taken["is_open"], taken["revoked_at"]) == (False, "2026-02-01T00:00:00Z")
     assert opened(story, first["url"]) == "410 link_revoked"
     assert opened(story, second["url"]) == invoice["id"], "the other one stays"
     clock.now += timedelta(days=1)
     assert story.delete(f"{path}/{first['id']}") == taken, "since when it was"
     listed = story.get(path)["results"]
-    assert [(each["id"], each["url"]) for each in listed] == [
-        (second["id"], second["url"]),
-        (first["id"], None),
-    ]
+    assert [(each["id"], each["is_open"], each["url"]) for each in listed] == [
+        (second["id"], True, None),
+        (first["id"], False, None),
+    ], "addresses are told once"
     clock.now = day(2) + timedelta(days=90) - timedelta(seconds=1)
     assert opened(story, second["url"]) == invoice["id"]
     clock.now += timedelta(seconds=1)
     assert opened(story, second["url"]) == "404 no_such_link", "ended"
-    assert story.get(path)["results"][0]["url"] is None
+    assert not story.get(path)["results"][0]["is_open"]
     assert opened(story, first["url"]) == "410 link_revoked"
 
 

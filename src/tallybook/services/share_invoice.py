@@ -46,7 +46,7 @@ def share_invoice(wiring: Wiring, organization_id: str, invoice_id: str, *, by: 
 
 
 def token_of(wiring: Wiring, organization_id: str, link: InvoiceLink) -> str:
-    """What stands for a link in its address. It is kept nowhere: it is the same each time."""
+    """What stands for a link in its address. It is kept nowhere."""
     token = _Token(organization_id, link.id)
     return sign(wiring.signing_key, _PURPOSE, msgspec.json.encode(token))
 

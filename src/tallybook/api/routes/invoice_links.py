@@ -24,14 +24,16 @@ AnyRequest = Request[Any, Any, Any]
 
 
 class InvoiceLinkAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A link to an invoice. `url` is null once it opens nothing, ended or taken back.
+    """A link to an invoice. `url` is its address, told when it is made and never again.
 
-    `made_by` is an API key's id, `operator`, or `console`.
+    `made_by` is an API key's id, `operator`, or `console`. It `is_open` until it ends or is taken
+    back.
     """
 
     id: str
     invoice_id: str
     url: str | None
+    is_open: bool
     made_at: datetime
     made_by: str
     ends_at: datetime
@@ -48,19 +50,17 @@ def post_invoice_link(
 ) -> InvoiceLinkAnswer:
     """Make a link: whoever has it can read the invoice, its working and its events, for 90 days."""
     link = share_invoice(wiring, organization_id, invoice_id, by=made_by(caller))
-    return _shown(request, wiring, organization_id, link)
+    url = f"{request.base_url}share/{token_of(wiring, organization_id, link)}"
+    return _shown(wiring, link, url=url)
 
 
-@get("/v1/invoices/{invoice_id:str}/links", guards=[requires(Scope.WRITE)], sync_to_thread=True)
+@get("/v1/invoices/{invoice_id:str}/links", guards=[requires(Scope.READ)], sync_to_thread=True)
 def read_invoice_links(
-    request: AnyRequest, wiring: Wired, organization_id: OrganizationId, invoice_id: InvoiceId
+    wiring: Wired, organization_id: OrganizationId, invoice_id: InvoiceId
 ) -> Page[InvoiceLinkAnswer]:
-    """Every link that was made to an invoice, the last made first.
-
-    It takes the scope `write`, because whoever reads an address can hand it on.
-    """
+    """Every link that was made to an invoice, the last made first. Addresses are not told again."""
     links = list_links(wiring, organization_id, invoice_id)
-    return Page([_shown(request, wiring, organization_id, link) for link in links])
+    return Page([_shown(wiring, link) for link in links])
 
 
 @delete(
@@ -70,25 +70,15 @@ def read_invoice_links(
     sync_to_thread=True,
 )
 def delete_invoice_link(
-    request: AnyRequest,
-    wiring: Wired,
-    organization_id: OrganizationId,
-    invoice_id: InvoiceId,
-    link_id: LinkId,
+    wiring: Wired, organization_id: OrganizationId, invoice_id: InvoiceId, link_id: LinkId
 ) -> InvoiceLinkAnswer:
     """Take a link back: it opens nothing from now on. Repeating it answers the same."""
-    link = revoke_link(wiring, organization_id, invoice_id, link_id)
-    return _shown(request, wiring, organization_id, link)
+    return _shown(wiring, revoke_link(wiring, organization_id, invoice_id, link_id))
 
 
-def _shown(
-    request: AnyRequest, wiring: Wiring, organization_id: str, link: InvoiceLink
-) -> InvoiceLinkAnswer:
-    token = token_of(wiring, organization_id, link)
+def _shown(wiring: Wiring, link: InvoiceLink, *, url: str | None = None) -> InvoiceLinkAnswer:
     is_open = link.is_open(wiring.now())
-    return InvoiceLinkAnswer(
-        **msgspec.structs.asdict(link), url=f"{request.base_url}share/{token}" if is_open else None
-    )
+    return InvoiceLinkAnswer(**msgspec.structs.asdict(link), url=url, is_open=is_open)
 
 
 router = Router(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import typer
 
+from tallybook.cli.options import spread
 from tallybook.cli.session import AsJson, Limit, session_of
 from tallybook.cli.tables import Column, moment, show, show_one
 
@@ -13,17 +15,25 @@ commands = typer.Typer(no_args_is_help=True, help="Customers: create, list, show
 
 Key = Annotated[str, typer.Argument(help="The customer's key: its name in your events.")]
 
-Parent = Annotated[str | None, typer.Option(help="The key of the customer that it belongs to.")]
-InvoicedAt = Annotated[
-    str | None, typer.Option(help="Whose invoices its lines are on: self or parent.")
-]
-UsageAt = Annotated[
-    str | None, typer.Option(help="Whose subscriptions charge for its usage: self or parent.")
-]
-HasPaymentMethod = Annotated[
-    bool | None,
-    typer.Option("--payment-method/--no-payment-method", help="Whether one is on file."),
-]
+
+@dataclass(frozen=True)
+class Ties:
+    """Whom a customer belongs to, and what it pays with. What is not said is None."""
+
+    parent: Annotated[
+        str | None, typer.Option(help="The key of the customer that it belongs to.")
+    ] = None
+    invoiced_at: Annotated[
+        str | None, typer.Option(help="Whose invoices its lines are on: self or parent.")
+    ] = None
+    usage_at: Annotated[
+        str | None, typer.Option(help="Whose subscriptions charge for its usage: self or parent.")
+    ] = None
+    has_payment_method: Annotated[
+        bool | None,
+        typer.Option("--payment-method/--no-payment-method", help="Whether one is on file."),
+    ] = None
+
 
 FIELDS = (
     Column("key", "key", style="bold"),
@@ -45,6 +55,7 @@ FIELDS = (
     epilog="Example: [cyan]tallybook customer create acme --name 'Acme AB' --currency EUR"
     " --timezone Europe/Stockholm[/]",
 )
+@spread
 def create(
     context: typer.Context,
     key: Key,
@@ -53,25 +64,13 @@ def create(
     currency: Annotated[str, typer.Option(help="ISO 4217, such as EUR.")],
     timezone: Annotated[str, typer.Option(help="IANA, such as Europe/Stockholm.")] = "UTC",
     locale: Annotated[str, typer.Option(help="The invoices' language, such as sv.")] = "en",
-    parent: Parent = None,
-    invoiced_at: InvoicedAt = None,
-    usage_at: UsageAt = None,
-    has_payment_method: HasPaymentMethod = None,
+    ties: Ties,
     as_json: AsJson = False,
 ) -> None:
     """Create a customer. The same again is no error; something else under its key is."""
-    said = {
-        "key": key,
-        "name": name,
-        "currency": currency,
-        "timezone": timezone,
-        "locale": locale,
-        "parent": parent,
-        "invoiced_at": invoiced_at,
-        "usage_at": usage_at,
-        "has_payment_method": has_payment_method,
-    }
-    body = {field: value for field, value in said.items() if value is not None}
+    body = _said(
+        key=key, name=name, currency=currency, timezone=timezone, locale=locale, **asdict(ties)
+    )
     with session_of(context).open() as api:
         show_one(api.post("/v1/customers", body), FIELDS, as_json=as_json)
 
@@ -91,6 +90,7 @@ def show_customer(context: typer.Context, key: Key, as_json: AsJson = False) -> 
 
 
 @commands.command("change", epilog="Example: [cyan]tallybook customer change acme --locale sv[/]")
+@spread
 def change(
     context: typer.Context,
     key: Key,
@@ -99,26 +99,17 @@ def change(
     currency: Annotated[str | None, typer.Option(help="Only before any subscription.")] = None,
     timezone: Annotated[str | None, typer.Option(help="For subscriptions to come.")] = None,
     locale: Annotated[str | None, typer.Option(help="For invoices to come.")] = None,
-    parent: Parent = None,
+    ties: Ties,
     has_no_parent: Annotated[bool, typer.Option("--no-parent", help="On its own.")] = False,
-    invoiced_at: InvoicedAt = None,
-    usage_at: UsageAt = None,
-    has_payment_method: HasPaymentMethod = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what is named; the rest stays."""
-    said = {
-        "name": name,
-        "currency": currency,
-        "timezone": timezone,
-        "locale": locale,
-        "parent": parent,
-        "invoiced_at": invoiced_at,
-        "usage_at": usage_at,
-        "has_payment_method": has_payment_method,
-    }
-    body: dict[str, Any] = {field: value for field, value in said.items() if value is not None}
+    body = _said(name=name, currency=currency, timezone=timezone, locale=locale, **asdict(ties))
     if has_no_parent:
         body["parent"] = None
     with session_of(context).open() as api:
         show_one(api.patch(f"/v1/customers/{key}", body), FIELDS, as_json=as_json)
+
+
+def _said(**fields: Any) -> dict[str, Any]:
+    return {field: value for field, value in fields.items() if value is not None}

@@ -43,7 +43,7 @@ _LINKS = (
     Column("by", "made_by"),
     Column("until", moment("ends_at")),
     Column("taken back", moment("revoked_at")),
-    Column("address", "url"),
+    Column("opens", "is_open"),
 )
 _DIFFERENCES = (
     Column("line", "line", is_right=True),
@@ -155,9 +155,10 @@ def events(
 
 @commands.command("share", epilog="Example: [cyan]tallybook invoice share 2026-000123[/]")
 def share(context: typer.Context, invoice: Invoice, as_json: AsJson = False) -> None:
-    """Make a link by which the customer can read the invoice, for 90 days."""
+    """Make a link by which the customer can read the invoice. Its address is told once."""
     with session_of(context).open() as api:
-        show_one(api.post(f"/v1/invoices/{invoice}/links"), _LINKS, as_json=as_json)
+        made = api.post(f"/v1/invoices/{invoice}/links")
+    show_one(made, (*_LINKS, Column("address", "url")), as_json=as_json)
 
 
 @commands.command("links")
