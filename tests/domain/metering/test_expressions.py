@@ -151,7 +151,9 @@ def test_why_there_is_no_value(text: str, code: str, sentence: str, why: str) ->
         ("true", NUMBER, 1, "should stand a number, not true or false"),
         ("event.time", TEXT, 1, "`event` has no such part"),
         ("a[-1]", NUMBER, 3, "a whole number or a name in quotes"),
-        ("'open", TEXT, 1, "does not belong here"),
+        ("'open", TEXT, 1, "The text that begins here does not end"),
+        ('lower(a + "open)', TEXT, 11, "The text that begins here does not end"),
+        ("größe + 1", NUMBER, 3, "'ö' does not belong here"),
         (r"'\q'", TEXT, 1, "is no escape"),
         (r"'\ud800'", TEXT, 1, "is no escape"),
         ("1e400", NUMBER, 1, "digits before the point"),
@@ -169,6 +171,13 @@ def test_what_is_refused_and_where(text: str, kind: Kind, column: int, trouble: 
     assert f"(column {column} of " in refused.value.message
     assert trouble in refused.value.message
     assert refused.value.mend
+
+
+def test_a_name_that_needs_quotes_is_told_how() -> None:
+    with pytest.raises(Invalid) as refused:
+        checked("größe", NUMBER)
+    assert 'properties["..."]' in refused.value.mend
+    checked('properties["größe"]', NUMBER)
 
 
 def test_the_longest_expression_is_computed() -> None:

@@ -94,14 +94,30 @@ class _Parser:
             raise self._refusal(self._now, f"{self._now.text!r} does not belong here")
         return node
 
+    def _unreadable(self, at: int) -> Invalid:
+        sign = self._text[at]
+        if sign in "'\"":
+            return refusal(
+                self._text,
+                at + 1,
+                "The text that begins here does not end",
+                mend=f"End it by {sign}.",
+            )
+        named = 'Write a name with other signs than a-z, A-Z, 0-9 and _ as properties["..."].'
+        return refusal(
+            self._text,
+            at + 1,
+            f"{sign!r} does not belong here",
+            mend=named if sign.isalpha() else "",
+        )
+
     def _split(self) -> list[_Token]:
         tokens: list[_Token] = []
         at = 0
         while not tokens or tokens[-1].kind != "end":
             found = _TOKEN.match(self._text, at)
             if found is None:
-                blank = len(self._text) - len(self._text[at:].lstrip())
-                raise refusal(self._text, blank + 1, f"{self._text[blank]!r} does not belong here")
+                raise self._unreadable(len(self._text) - len(self._text[at:].lstrip()))
             kind = found.lastgroup
             assert kind is not None
             tokens.append(_Token(kind, found[kind], found.start(kind) + 1))
