@@ -42,6 +42,12 @@ def test_what_a_route_takes_is_taken(api: Api, path: str, why: str) -> None:
     assert api.get(path).status_code == 200, why
 
 
+def test_events_are_not_taken_with_a_parameter_that_means_nothing(api: Api) -> None:
+    answer = api.post("/v1/events?verdict=all", json=[])
+    assert (answer.status_code, answer.json()["field"]) == (422, "verdict")
+    assert api.post("/v1/events?verdicts=all", json=[]).status_code == 200
+
+
 def test_who_may_not_ask_is_told_that_first(api: Api) -> None:
     answer = api.get("/v1/meters?colour=red", headers={"Authorization": "Bearer nobody"})
     assert answer.status_code == 401

@@ -5,6 +5,7 @@ A misspelt one would silently not narrow the answer: `custmer=acme` asks about e
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -23,8 +24,15 @@ async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
     if not request.scope["query_string"] or not request.url.path.startswith("/v1/"):
         return
     known = _known(request.route_handler)
+    refuse_others(request, known, _OF_PAGES if request.method == "GET" else ())
+
+
+def refuse_others(
+    request: Request[Any, Any, Any], known: Collection[str], passed: Collection[str] = ()
+) -> None:
+    """Refuse a request with a parameter that is neither `known` nor `passed`, naming the known."""
     for name in request.query_params:
-        if name not in known and not (request.method == "GET" and name in _OF_PAGES):
+        if name not in known and name not in passed:
             raise Invalid(
                 "unknown_parameter",
                 f"There is no parameter {name[:60]!r} here.",

@@ -14,6 +14,7 @@ from litestar.params import QueryParameter
 from tallybook.api.bodies import read_body
 from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.pages import After, Limit, Page
+from tallybook.api.parameters import refuse_others
 from tallybook.api.raw_headers import header_of
 from tallybook.api.security import AnyRequest, organization_id_of, requires
 from tallybook.api.waiting import until_done
@@ -191,6 +192,7 @@ async def post_events(request: AnyRequest) -> Response[bytes]:
 def _tells_all(request: AnyRequest) -> bool:
     if not request.scope["query_string"]:
         return False
+    refuse_others(request, ("verdicts",))
     verdicts = request.query_params.get("verdicts", "exceptions")
     if verdicts not in {"exceptions", "all"}:
         raise Invalid(
