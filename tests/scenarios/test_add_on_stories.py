@@ -121,3 +121,24 @@ def test_a_trial_that_is_extended_ends_in_the_free_plan_likewise(story: Story) -
     story.pass_time(day(3, 2))
     assert {amount for bill in bills(story) for amount in bill.values()} == {"0.00"}
     assert story.get("/v1/subscriptions/acme")["quantities"] == {"backup": "0", "support": "0"}
+
+
+def test_what_is_taken_before_a_phase_begins_is_kept(story: Story) -> None:
+    """Scheduled when none of support was taken; three are by the time that it comes."""
+    subscribe(story, phases=[{"after": 2, "plan": "large"}])
+    story.pass_time(day(1, 10))
+    change(story, "support", 3)
+    story.pass_time(day(3, 2))
+    assert bills(story)[-1] == {"base": "30.00", "backup": "5.00", "support": "150.00"}
+
+
+def test_a_change_of_plan_that_is_undone_takes_along_what_it_met(story: Story) -> None:
+    """Gone to a plan that support is of, and back: nobody ever took any."""
+    subscribe(story)
+    to_large = {"what": {"kind": "plan", "plan": "large"}, "at": "period_end"}
+    story.pass_time(day(1, 10))
+    made = story.post("/v1/subscriptions/acme/changes", to_large)
+    [number] = [each["number"] for each in made["changes"]]
+    story.delete(f"/v1/subscriptions/acme/changes/{number}")
+    story.pass_time(day(3, 2))
+    assert bills(story) == [SMALL] * 3

@@ -20,9 +20,10 @@ from tallybook.domain.kernel.instants import Span, zone
 from tallybook.domain.kernel.money import Money, minor_digits, to_minor_units
 from tallybook.domain.metering.meter import Meter
 from tallybook.domain.metering.windows import named_period
-from tallybook.domain.subscriptions.add_ons import new_add_ons
+from tallybook.domain.subscriptions.add_ons import fees_met
 from tallybook.domain.subscriptions.migrating import moved
 from tallybook.domain.subscriptions.migration import MigrationOrder
+from tallybook.domain.subscriptions.timeline import quantities_met
 from tallybook.services.draw_up_invoices import load_contracts
 from tallybook.services.measure_charges import UsageSheet, Wanted, measure_charges, wanted_by
 from tallybook.services.ports import Records, Wiring
@@ -201,8 +202,7 @@ def _effects(
 
 
 def _quantities(one: Subscriber, target: PlanVersion) -> Mapping[str, Decimal]:
-    none = {each.price_key: each.quantity for each in new_add_ons(one.terms, one.version, target)}
-    return {**one.terms.quantities, **none}
+    return quantities_met(one.terms.quantities, fees_met(one.version, target))
 
 
 def _charged(

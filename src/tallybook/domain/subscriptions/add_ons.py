@@ -29,35 +29,21 @@ def with_add_ons(quantities: Mapping[str, Decimal], version: PlanVersion) -> dic
     return {**{price.key: _NONE for price in version.prices if price.is_optional}, **quantities}
 
 
-def new_add_ons(terms: Terms, since: PlanVersion, to: PlanVersion) -> Iterator[SetQuantity]:
-    """What is said of add-ons when a subscription goes from one version to another.
-
-    There is none of those that it meets. What it has a quantity of, or was charged for before, it
-    keeps. An add-on that nobody took, and that is no add-on any more, is owed once, as any fee.
-    """
-    fees = {price.key: price.is_optional for price in since.prices if price.meter is None}
-    for price in to.prices:
-        if price.meter is not None:
-            continue
-        quantity = terms.quantities.get(price.key)
-        if price.is_optional and quantity is None:
-            was_owed = fees.get(price.key) is False
-            yield SetQuantity(price.key, terms.quantity_of(price.key) if was_owed else _NONE)
-        elif not price.is_optional and quantity == 0 and fees.get(price.key):
-            yield SetQuantity(price.key, _ONCE)
-
-
 def fees_met(since: PlanVersion, to: PlanVersion) -> dict[str, Meeting]:
-    """What becomes of fees where a change of plan is decided long before: by what is said then.
+    """What becomes of fees when a subscription goes from one version to another.
 
-    As `new_add_ons`, but nothing is settled yet: who takes some in the meantime has them.
+    There is none of the add-ons that it meets. What it has a quantity of, or was charged for
+    before, it keeps. An add-on that nobody took, and that is no add-on any more, is owed once, as
+    any fee. All by what is said when that comes: who takes some in the meantime has them.
     """
     return {price.key: meeting for price, meeting in _meetings(since, to) if meeting is not None}
 
 
 def fees_met_for_free(since: PlanVersion, free: PlanVersion) -> dict[str, Meeting]:
-    """The same where a trial ends in a free plan: there is none of its add-ons, also of those that
-    were tried. Nobody has agreed to pay for them."""
+    """What becomes of fees where a trial ends in a free plan: there is none of its add-ons.
+
+    Also of those that were tried: nobody has agreed to pay for them.
+    """
     return {
         price.key: Meeting.NONE if price.is_optional else meeting
         for price, meeting in _meetings(since, free)

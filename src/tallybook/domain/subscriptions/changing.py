@@ -11,7 +11,7 @@ import msgspec
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.kernel.decimals import bounded
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Missing
-from tallybook.domain.subscriptions.add_ons import fees_met, new_add_ons, taken
+from tallybook.domain.subscriptions.add_ons import fees_met, taken
 from tallybook.domain.subscriptions.binding import (
     bound,
     contract_of,
@@ -172,9 +172,7 @@ def _dated(
     match what:
         case PlanOrder() | OverrideOrder():
             assert to is not None, "looked up"
-            since = plans[terms.plan_version_id]
-            yield at, _to_plan(course, terms, at, since, to)
-            yield from ((at, none) for none in new_add_ons(terms, since, to))
+            yield at, _to_plan(course, terms, at, plans[terms.plan_version_id], to)
         case SetQuantity() | AddQuantity():
             since = plans[terms.plan_version_id]
             _check_fee(what, since)
@@ -198,7 +196,6 @@ def _dated(
             if to is not None:
                 ends, since = first_term_ends(contract), plans[terms.plan_version_id]
                 into = _to_plan(course, terms, ends, since, to)
-                into = msgspec.structs.replace(into, fees=fees_met(since, to))
             yield from bound(course, contract, at, into)
         case EndContract():
             yield at, what
@@ -260,7 +257,7 @@ def _to_plan(
             at,
         )
         _check_open(course, at)
-    return ToPlan(plan_version_id=to.id, cycle=cycle)
+    return ToPlan(plan_version_id=to.id, cycle=cycle, fees=fees_met(since, to))
 
 
 def _from(cycle: Cycle, at: datetime) -> Cycle:

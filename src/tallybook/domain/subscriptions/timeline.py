@@ -210,7 +210,9 @@ def changed_terms(terms: Terms, what: AnyWhat) -> Terms:
         case ToPlan(plan_version_id=plan_version_id, cycle=cycle, fees=fees):
             terms = _following(terms, cycle)
             if fees:
-                terms = msgspec.structs.replace(terms, quantities=_met(terms.quantities, fees))
+                terms = msgspec.structs.replace(
+                    terms, quantities=quantities_met(terms.quantities, fees)
+                )
             return msgspec.structs.replace(terms, plan_version_id=plan_version_id)
         case SetQuantity() | AddQuantity():
             return _with_quantity(terms, what)
@@ -246,8 +248,10 @@ def _with_quantity(terms: Terms, what: SetQuantity | AddQuantity) -> Terms:
     return msgspec.structs.replace(terms, quantities=quantities)
 
 
-def _met(quantities: Mapping[str, Decimal], fees: Mapping[str, Meeting]) -> dict[str, Decimal]:
-    """Quantities once a plan was gone to that was decided on before they were."""
+def quantities_met(
+    quantities: Mapping[str, Decimal], fees: Mapping[str, Meeting]
+) -> dict[str, Decimal]:
+    """Quantities once a plan was gone to that meets fees in this way."""
     met = dict(quantities)
     for key, meeting in fees.items():
         if meeting is Meeting.NONE:
