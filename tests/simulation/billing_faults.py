@@ -1,6 +1,6 @@
 """Kill billing runs at random moments and count afterwards what is there.
 
-    python tests/simulation/billing_faults.py --rounds 100
+    python tests/simulation/billing_faults.py --rounds 100 --seed 1
 
 Each round is an organization of its own with a month to close. A process closes it and is killed
 without warning; another closes what is left and looks at everything: one invoice for each
@@ -17,15 +17,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import sqlalchemy as sa
 
+from simulation.killing import Course, arguments
 from tallybook.bootstrap.config import Config, read_config
 from tallybook.bootstrap.embedded import start_postgres
 from tallybook.bootstrap.wire import database_address, wire
@@ -187,30 +191,39 @@ def look(wiring: Wiring, engine: sa.Engine, organization_id: str) -> list[str]:
     return faults
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What rounds of killing came to."""
+@dataclass
+class Outcome(Course):
+    """What rounds of killing came to. A start is that of a process until its run begins."""
 
-    killed_halfway: int
-    killed: int
-    faults: list[str]
+    killed_halfway: int = 0
+    invoices: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def counts(self) -> Mapping[str, int]:
+        return {"of them halfway": self.killed_halfway, "invoices": self.invoices}
+
+    def note_faults(self, faults: Sequence[str]) -> None:
+        """What a look at a closed month found."""
+        self.faults += faults
+        self.differences = len(self.faults)
 
 
 def simulate(home: Path, *, rounds: int, count: int, seed: int) -> Outcome:
     """One undisturbed round to learn how long a run takes, then `rounds` that are killed."""
-    chance = random.Random(seed)
+    chance, outcome = random.Random(seed), Outcome()
     _child(home, "books", str(rounds + 1), str(count))
     _child(home, "events", str(rounds + 1), str(count))
     undisturbed = _finish(home, "org_0")
-    faults = list(undisturbed["faults"])
-    halfway = killed = 0
+    outcome.note_faults(undisturbed["faults"])
     for number in range(1, rounds + 1):
         name = f"org_{number}"
-        killed += _kill(home, name, chance.uniform(0, undisturbed["seconds"]))
+        outcome.kills += _kill(home, name, chance.uniform(0, undisturbed["seconds"]), outcome)
         left = _finish(home, name)
-        halfway += 0 < left["invoices"] < count
-        faults += [f"{name}: {fault}" for fault in left["faults"]]
-    return Outcome(halfway, killed, faults)
+        outcome.rounds += 1
+        outcome.killed_halfway += 0 < left["invoices"] < count
+        outcome.invoices += count
+        outcome.note_faults([f"{name}: {fault}" for fault in left["faults"]])
+    return outcome
 
 
 def race(home: Path, *, racers: int, count: int) -> tuple[list[int], list[str]]:
@@ -234,11 +247,13 @@ def race(home: Path, *, racers: int, count: int) -> tuple[list[int], list[str]]:
     return shares, faults
 
 
-def _kill(home: Path, organization_id: str, after_seconds: float) -> bool:
+def _kill(home: Path, organization_id: str, after_seconds: float, course: Course) -> bool:
     """Start a run and kill it that long after it began; whether it was still at it."""
+    began = time.perf_counter()
     with _started(home, "close", organization_id) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "begins\n"
+        course.note_start(time.perf_counter() - began)
         time.sleep(after_seconds)
         was_running = child.poll() is None
         child.kill()
@@ -268,7 +283,10 @@ def _ended(child: subprocess.Popen[str]) -> str:
 def _started(home: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     command = [sys.executable, __file__, "--home", str(home), "--act", *arguments]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
     )
 
 
@@ -284,26 +302,24 @@ def act(home: Path, *arguments: str) -> None:
             close(config, organization_id)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(wanted: Sequence[str] | None = None) -> int:
     """The harness, or one of its acts in a process of its own."""
-    parser = argparse.ArgumentParser(description="Kill billing runs and count.")
-    parser.add_argument("--rounds", type=int, default=100)
+    parser = arguments("Kill billing runs and count.", 100)
     parser.add_argument("--count", type=int, default=400, help="subscriptions in each round")
-    parser.add_argument("--seed", type=int, default=time.time_ns() % 10**6)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--act", nargs="+", help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(wanted)
     if options.act:
         act(options.home, *options.act)
         return 0
-    print(f"seed {options.seed}")
+    print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="tb-", ignore_cleanup_errors=True) as home:
         outcome = simulate(
             Path(home), rounds=options.rounds, count=options.count, seed=options.seed
         )
-    print(f"{outcome.killed} runs killed, {outcome.killed_halfway} of them halfway")
     for fault in outcome.faults:
         print(f"FAULT {fault}")
+    print(outcome.summary())
     return 1 if outcome.faults else 0
 
 

@@ -1,6 +1,6 @@
 """Kill the server at random moments under ingest load, and hold its books against our own.
 
-    python tests/simulation/ingest_faults.py --rounds 100
+    PYTHONPATH=.:tests python tests/simulation/ingest_faults.py --rounds 100 --seed 1
 
 Senders keep a tally of every event that was acknowledged. What got no answer is sent again after
 the restart, as a client would. Then the server's usage has to equal the tally, customer by
@@ -9,30 +9,24 @@ customer: an acknowledged event lost, or one counted twice, and it does not.
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import random
-import sys
-import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from bench.served import Served, start
+from bench.served import Served
+
+from simulation.killing import Course, WrongError, go_through, main
 
 SENDERS = 8
-MOST_SECONDS_TO_READY = 10
 Event = dict[str, Any]
-
-
-class WrongError(AssertionError):
-    """The server's books and ours differ."""
 
 
 @dataclass
@@ -166,38 +160,48 @@ def compare(client: Books, tally: Tally) -> None:
 
 
 @dataclass
-class Report:
+class Report(Course):
     """What the rounds came to."""
 
-    rounds: int = 0
     events: int = 0
     unanswered: int = 0
     had_got_in: int = 0
-    slowest_start_seconds: float = 0.0
+
+    def counts(self) -> Mapping[str, int]:
+        return {
+            "events": self.events,
+            "unanswered": self.unanswered,
+            "of them already in": self.had_got_in,
+        }
 
 
-def run(directory: Path, rounds: int, seed: int) -> Report:
+class IngestTrial:
+    """Senders that keep a tally, and nothing else."""
+
+    def __init__(self, chance: random.Random, report: Report) -> None:
+        self._chance = chance
+        self._report = report
+        self._tally = Tally()
+        self._key = ""
+
+    def check(self, server: Served, *, is_last: bool) -> None:
+        """See `Trial`."""
+        self._key = self._key or set_up(server)
+        client = Client(server.url, self._key)
+        self._report.unanswered += sum(map(len, self._tally.unanswered))
+        self._report.had_got_in += settle(client, self._tally)
+        compare(client, self._tally)
+        self._report.events = len(self._tally.acknowledged)
+
+    def load_and_kill(self, server: Served) -> None:
+        """See `Trial`."""
+        _load_and_kill(server, self._key, self._tally, self._chance)
+
+
+def run(directory: Path, rounds: int, seed: int, report: Report | None = None) -> Report:
     """Load, kill, restart and compare, `rounds` times over. `WrongError` if anything is wrong."""
-    chance = random.Random(seed)
-    tally, report = Tally(), Report()
-    key = ""
-    for number in range(rounds + 1):
-        server = start(directory)
-        try:
-            report.slowest_start_seconds = max(
-                report.slowest_start_seconds, server.seconds_to_ready
-            )
-            key = key or set_up(server)
-            client = Client(server.url, key)
-            report.unanswered += sum(map(len, tally.unanswered))
-            report.had_got_in += settle(client, tally)
-            compare(client, tally)
-            if number < rounds:
-                _load_and_kill(server, key, tally, chance)
-                report.rounds += 1
-        finally:
-            server.kill()
-    report.events = len(tally.acknowledged)
+    report = report or Report()
+    go_through(directory, rounds, IngestTrial(random.Random(seed), report), report)
     return report
 
 
@@ -238,22 +242,5 @@ def _load_and_kill(server: Served, key: str, tally: Tally, chance: random.Random
         raise failures[0]
 
 
-def main() -> None:
-    """Run the rounds asked for and say what they came to."""
-    parser = argparse.ArgumentParser(description="Kill the server under ingest load.")
-    parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    wanted = parser.parse_args()
-    print(f"seed {wanted.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="tb-") as home:
-        try:
-            report = run(Path(home) / "data", wanted.rounds, wanted.seed)
-        except WrongError as wrong:
-            sys.exit(f"WRONG: {wrong}")
-    print(report)
-    if report.slowest_start_seconds > MOST_SECONDS_TO_READY:
-        sys.exit(f"WRONG: a start took more than {MOST_SECONDS_TO_READY} s")
-
-
 if __name__ == "__main__":
-    main()
+    main("Kill the server under ingest load.", 100, Report(), run)

@@ -11,23 +11,21 @@ every figure remembered has to be the same to the last digit.
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import random
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.served import Served, start
+from bench.served import Served
 
 from simulation import ingest_faults as ingest
-from simulation.ingest_faults import Client, Event, Tally, WrongError
+from simulation.ingest_faults import Client, Event, Tally
+from simulation.killing import Course, WrongError, go_through, main
 
 SENDERS = 4
 _NO_ANSWER = (OSError, http.client.HTTPException, ValueError)
@@ -291,43 +289,56 @@ def compare_figure(client: Client, account: Account, key: tuple[str, int]) -> No
 
 
 @dataclass
-class Report:
+class Report(Course):
     """What the rounds came to."""
 
-    rounds: int = 0
     events: int = 0
     corrections: int = 0
     killed_within_one: int = 0
     had_got_in: int = 0
     figures: int = 0
-    slowest_start_seconds: float = 0.0
+
+    def counts(self) -> Mapping[str, int]:
+        return {
+            "events": self.events,
+            "corrections": self.corrections,
+            "killed within one": self.killed_within_one,
+            "of them already in": self.had_got_in,
+            "figures": self.figures,
+        }
 
 
-def run(directory: Path, rounds: int, seed: int) -> Report:
+class MixedTrial:
+    """Senders, a corrector and a reader."""
+
+    def __init__(self, chance: random.Random, report: Report) -> None:
+        self._chance = chance
+        self._report = report
+        self._account = Account()
+        self._key = ""
+
+    def check(self, server: Served, *, is_last: bool) -> None:
+        """See `Trial`."""
+        self._key = self._key or ingest.set_up(server)
+        client = Client(server.url, self._key)
+        account, report = self._account, self._report
+        report.killed_within_one += account.pending is not None
+        report.had_got_in += _in_the_log(client) - account.corrected
+        _settle(client, account)
+        _compare(client, account, self._chance)
+        report.events = len(account.tally.acknowledged) + len(account.own)
+        report.corrections = account.corrected
+        report.figures = len(account.figures)
+
+    def load_and_kill(self, server: Served) -> None:
+        """See `Trial`."""
+        _load_and_kill(server, self._key, self._account, self._chance)
+
+
+def run(directory: Path, rounds: int, seed: int, report: Report | None = None) -> Report:
     """Load, kill, restart and compare, `rounds` times over. `WrongError` if anything is wrong."""
-    chance = random.Random(seed)
-    account, report = Account(), Report()
-    key = ""
-    for number in range(rounds + 1):
-        server = start(directory)
-        try:
-            report.slowest_start_seconds = max(
-                report.slowest_start_seconds, server.seconds_to_ready
-            )
-            key = key or ingest.set_up(server)
-            client = Client(server.url, key)
-            report.killed_within_one += account.pending is not None
-            report.had_got_in += _in_the_log(client) - account.corrected
-            _settle(client, account)
-            _compare(client, account, chance)
-            if number < rounds:
-                _load_and_kill(server, key, account, chance)
-                report.rounds += 1
-        finally:
-            server.kill()
-    report.events = len(account.tally.acknowledged) + len(account.own)
-    report.corrections = account.corrected
-    report.figures = len(account.figures)
+    report = report or Report()
+    go_through(directory, rounds, MixedTrial(random.Random(seed), report), report)
     return report
 
 
@@ -404,20 +415,5 @@ def _load_and_kill(server: Served, key: str, account: Account, chance: random.Ra
         raise wrong[0]
 
 
-def main() -> None:
-    """Run the rounds asked for and say what they came to."""
-    parser = argparse.ArgumentParser(description="Kill the server under mixed load.")
-    parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    wanted = parser.parse_args()
-    print(f"seed {wanted.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="tb-") as home:
-        try:
-            report = run(Path(home) / "data", wanted.rounds, wanted.seed)
-        except WrongError as wrong:
-            sys.exit(f"WRONG: {wrong}")
-    print(report)
-
-
 if __name__ == "__main__":
-    main()
+    main("Kill the server under mixed load.", 200, Report(), run)

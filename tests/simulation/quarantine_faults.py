@@ -1,6 +1,6 @@
 """Kill the server while events are held, mended, replayed and discarded; nothing may vanish.
 
-    python tests/simulation/quarantine_faults.py --rounds 50
+    PYTHONPATH=.:tests python tests/simulation/quarantine_faults.py --rounds 50 --seed 1
 
 Half of the events break the schema of their type. One thread mends and replays what waits, and
 discards what one customer sent. After each kill the server is started again, what got no answer
@@ -10,22 +10,21 @@ accepted or replayed is in the log exactly once; none discarded is.
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import random
-import sys
-import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.served import Served, start
+from bench.served import Served
 
-from simulation.ingest_faults import Client, Event, WrongError, set_up
+from simulation.ingest_faults import Client, Event, set_up
+from simulation.killing import Course, WrongError, go_through, main
 
 SENDERS = 3
 NEVER = "c0"
@@ -157,31 +156,51 @@ def _each(client: Client, path: str) -> list[Any]:
         after = page["next"]
 
 
-def run(directory: Path, rounds: int, seed: int) -> Counter[str]:
-    """Load, kill, restart and compare, `rounds` times over; what is in which state in the end."""
-    chance = random.Random(seed)
-    told = Acknowledged()
-    key = ""
-    states: Counter[str] = Counter()
-    for number in range(rounds + 1):
-        server = start(directory)
-        try:
-            key = key or _set_up(server)
-            client = Client(server.url, key)
-            for events in told.unanswered:
-                told.note(events, client.send(events))
-                # A duplicate had got in by the request that was cut short.
-                told.accepted |= {e["id"] for e in events if e["properties"]["value"] == 7}
-            told.unanswered.clear()
-            states = compare(client, told)
-            if number < rounds:
-                _load_and_kill(server, key, told, chance)
-            else:
-                settle_once(client)
-                states = compare(client, told)
-        finally:
-            server.kill()
-    return states
+@dataclass
+class Report(Course):
+    """What the rounds came to: how many of those held are in which state, and the rest."""
+
+    events: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+
+    def counts(self) -> Mapping[str, int]:
+        return {"events": self.events, **dict(self.states)}
+
+
+class QuarantineTrial:
+    """Senders whose events are held, and one who settles what is held."""
+
+    def __init__(self, chance: random.Random, report: Report) -> None:
+        self._chance = chance
+        self._report = report
+        self._told = Acknowledged()
+        self._key = ""
+
+    def check(self, server: Served, *, is_last: bool) -> None:
+        """See `Trial`. In the end all that is held is settled, and compared once more."""
+        self._key = self._key or _set_up(server)
+        client, told = Client(server.url, self._key), self._told
+        for events in told.unanswered:
+            told.note(events, client.send(events))
+            # A duplicate had got in by the request that was cut short.
+            told.accepted |= {e["id"] for e in events if e["properties"]["value"] == 7}
+        told.unanswered.clear()
+        self._report.states = compare(client, told)
+        if is_last:
+            settle_once(client)
+            self._report.states = compare(client, told)
+        self._report.events = len(told.accepted | told.held)
+
+    def load_and_kill(self, server: Served) -> None:
+        """See `Trial`."""
+        _load_and_kill(server, self._key, self._told, self._chance)
+
+
+def run(directory: Path, rounds: int, seed: int, report: Report | None = None) -> Report:
+    """Load, kill, restart and compare, `rounds` times over. `WrongError` if anything is wrong."""
+    report = report or Report()
+    go_through(directory, rounds, QuarantineTrial(random.Random(seed), report), report)
+    return report
 
 
 def _set_up(server: Served) -> str:
@@ -205,17 +224,5 @@ def _load_and_kill(server: Served, key: str, told: Acknowledged, chance: random.
             done.result()
 
 
-def main() -> None:
-    """Run the rounds that are asked for, and say what they came to."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tb-", ignore_cleanup_errors=True) as home:
-        states = run(Path(home) / "data", asked.rounds, asked.seed)
-    print(f"{asked.rounds} kills: {dict(states)}, nothing vanished, nothing twice")
-
-
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    main()
+    main("Kill the server while events are held and replayed.", 50, Report(), run)

@@ -22,7 +22,7 @@ def home() -> Iterator[Path]:
 def test_killed_billing_runs_bill_each_period_once_and_whole(home: Path) -> None:
     outcome = simulate(home, rounds=2, count=300, seed=11)
     assert outcome.faults == []
-    assert outcome.killed, "runs were killed, not merely awaited"
+    assert outcome.kills, "runs were killed, not merely awaited"
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from simulation.ingest_faults import Tally, WrongError, compare, run
+from simulation.ingest_faults import Tally, compare, run
+from simulation.killing import WrongError
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from simulation.ingest_faults import Client, WrongError, compare
+from simulation.ingest_faults import Client, compare
+from simulation.killing import WrongError
 from simulation.mixed_faults import Account, Change, compare_figure, own_event, run
 
 
