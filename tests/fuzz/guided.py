@@ -26,7 +26,12 @@ def run_one(name: str, seconds: int) -> None:
         for number, seed in enumerate(targets.SEEDS):
             (Path(corpus) / f"seed{number}").write_bytes(seed)
         options = [sys.argv[0], corpus, f"-max_total_time={seconds}", "-max_len=2000"]
-        atheris.Setup(options, targets.TARGETS[name])
+        target = targets.TARGETS[name]
+
+        def take(content: bytes) -> None:
+            target(content)
+
+        atheris.Setup(options, take)
         atheris.Fuzz()
 
 

@@ -1,18 +1,24 @@
 """What reads bytes of strangers: each target takes any bytes and asserts what must hold of them.
 
 A target may be refused what it asks, by a coded refusal that names the mend; nothing else may be
-raised. `test_targets.py` runs them on mutations of the seeds here, and `guided.py` lets atheris
-look for bytes that reach further into the code.
+raised. It answers whether it accepted the bytes, so that a target that takes nothing is seen.
+`test_targets.py` runs them on mutations of the seeds here, and `guided.py` lets atheris look for
+bytes that reach further into the code.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import pyarrow
+from pyarrow import parquet
 
 from tallybook.api.bodies import unpacked
 from tallybook.cli.files.formats import FORMATS, open_file
@@ -30,7 +36,7 @@ from tallybook.domain.metering.expressions.check import checked
 from tallybook.domain.metering.expressions.evaluate import evaluate
 from tallybook.domain.metering.expressions.nodes import Kind
 
-Target = Callable[[bytes], None]
+Target = Callable[[bytes], bool]
 
 _EVENT = UsageEvent(
     type="call",
@@ -42,11 +48,11 @@ _EVENT = UsageEvent(
 
 
 def _events(form: Form) -> Target:
-    def read(body: bytes) -> None:
+    def read(body: bytes) -> bool:
         try:
             quickly = read_events(body, form)
         except Refusal:
-            return
+            return False
         carefully = readings._read_each(body, form)
         assert list(quickly.events) == list(carefully.events), "both ways accept the same events"
         assert list(quickly.texts) == list(carefully.texts)
@@ -55,46 +61,58 @@ def _events(form: Form) -> Target:
             json.loads(text)
             kept = event.kept()
             assert difference(kept, kept) == "", "an event says the same as itself"
+        return bool(quickly.events)
 
     return read
 
 
-def _gzip(packed: bytes) -> None:
+def _gzip(packed: bytes) -> bool:
     with suppress(Refusal):
         assert len(unpacked(packed, 100_000)) <= 100_000
+        return True
+    return False
 
 
 def _expression(kind: Kind) -> Target:
-    def read(text: bytes) -> None:
+    def read(text: bytes) -> bool:
         with suppress(Refusal):
             evaluate(checked(text.decode("utf-8", "replace"), kind), _EVENT)
+            return True
+        return False
 
     return read
 
 
-def _decimal(text: bytes) -> None:
+def _decimal(text: bytes) -> bool:
     with suppress(Refusal):
         number = parse_decimal(text.decode("utf-8", "replace"))
         assert parse_decimal(plain(number)) == number, "what is written is read as the same"
+        return True
+    return False
 
 
-def _instant(text: bytes) -> None:
+def _instant(text: bytes) -> bool:
     with suppress(Refusal):
         assert parse_instant(text.decode("utf-8", "replace")).tzinfo is UTC
+        return True
+    return False
 
 
 def _time(pattern: str) -> Target:
     to_instant = instants(TimeFormat(pattern, "Europe/Stockholm"))
 
-    def read(text: bytes) -> None:
+    def read(text: bytes) -> bool:
         with suppress(Refusal):
             assert to_instant(text.decode("utf-8", "replace")).tzinfo is UTC
+            return True
+        return False
 
     return read
 
 
 def _file(name: str) -> Target:
-    def read(content: bytes) -> None:
+    def read(content: bytes) -> bool:
+        is_read = False
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / f"usage.{name}"
             path.write_bytes(content)
@@ -102,6 +120,8 @@ def _file(name: str) -> Target:
             with suppress(Refusal), open_file(path, name, options) as opened:
                 for row in opened.rows():
                     assert isinstance(row, Row | Broken)
+                    is_read = is_read or isinstance(row, Row)
+        return is_read
 
     return read
 
@@ -116,6 +136,15 @@ TARGETS: Mapping[str, Target] = {
     **{f"file {name}": _file(name) for name in FORMATS},
 }
 
+
+def _parquet() -> bytes:
+    rows = {"id": ["1", "2"], "customer": ["acme", None], "time": ["2026-03-01T00:00:00Z"] * 2}
+    written = io.BytesIO()
+    write: Any = parquet.write_table
+    write(pyarrow.table(rows), written, compression="none", store_schema=False)
+    return written.getvalue()
+
+
 SEEDS: tuple[bytes, ...] = (
     b'{"type":"call","customer":"acme","id":"1","time":"2026-03-01T12:00:00Z",'
     b'"properties":{"n":1.50,"s":"\\u00e9","o":{"a":[1,null,true]}}}',
@@ -128,6 +157,9 @@ SEEDS: tuple[bytes, ...] = (
     b"2026-02-29T23:59:60.999999999-23:59",
     b"9999-12-31T23:59:59.999999Z",
     b"253402300800000000000",
+    b"1772366400.25",
+    b"1772366400000000000",
+    b"lower(b) + 'x'",
     b"31/12/9999",
     b"01/01/0001",
     b"0001-01-01T00:00:00+14:00",
@@ -140,6 +172,7 @@ SEEDS: tuple[bytes, ...] = (
     b"200,VABD000163,E1Q1,1,E1,N1,METSER123,kWh,30,20030103\n"
     b"300,20030103," + b"1.1," * 48 + b"A,,,20030101153445,20030102023012\n900\n",
     b"100,NEM13,200301011534,MDP1,Retailer1\n900\n",
+    _parquet(),
     b"PAR1\x15\x04\x15\x00PAR1",
     b"\x00\xff\xfe\xed\xb0\x80",
 )

@@ -31,5 +31,5 @@ def test_a_target(name: str, content: bytes) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target_on_every_seed(name: str) -> None:
-    for seed in SEEDS:
-        TARGETS[name](seed)
+    accepted = [seed for seed in SEEDS if TARGETS[name](seed)]
+    assert accepted, "a target that takes no seed tests nothing but its refusals"
