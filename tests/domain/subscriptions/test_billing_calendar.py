@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from importlib.resources import files
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -30,6 +31,16 @@ from tallybook.domain.subscriptions.calendar import (
 )
 
 ZONES = sorted(available_timezones())
+
+
+def _clock_of(name: str) -> bytes:
+    """The rules of a zone, the same for all the names that it has."""
+    rules = files("tzdata") / "zoneinfo" / name
+    return rules.read_bytes() if rules.is_file() else name.encode()
+
+
+CLOCKS = sorted({_clock_of(name): name for name in ZONES}.values())
+"""A name for each clock in the world."""
 TICK = timedelta(microseconds=1)
 ANNIVERSARY, CALENDAR = Alignment.ANNIVERSARY, Alignment.CALENDAR
 
@@ -241,10 +252,11 @@ def test_chains_hold_at_every_jump_of_every_zone() -> None:
     Zones that make the same jump at the same instant are checked once.
     """
     alike: dict[tuple[object, ...], tuple[datetime, str]] = {}
-    for name in ZONES:
+    for name in CLOCKS:
         zone = ZoneInfo(name)
         for jump in jumps(name):
             alike[jump, _offset(jump - TICK, zone), _offset(jump, zone)] = (jump, name)
+    assert len(CLOCKS) > 300
     assert len(alike) > 3000, "forty years of the world's clocks"
     for jump, name in alike.values():
         check_around(jump, name)
@@ -255,7 +267,7 @@ def test_chains_hold_at_every_jump_of_every_zone() -> None:
 def test_forty_years_of_months_are_one_chain_in_every_zone(anchor: str) -> None:
     """Month ends and 29 February: 480 periods, each found again by its first and last instant."""
     years = Span(at(anchor), at("2040-01-01T00:00Z"))
-    for name in ZONES:
+    for name in CLOCKS:
         rule = cycle("month", anchor, name)
         periods = list(periods_between(rule, years))
         assert all(one.ends == other.starts for one, other in itertools.pairwise(periods)), name
