@@ -42,6 +42,13 @@ def test_of_what_was_charged_last_for_the_same_time() -> None:
     assert back(given_back(bills, [printed("-1", span=Span(day(3), day(4)))], 2)) == {0: ([], "1")}
 
 
+def test_a_percentage_is_of_what_was_left_of_the_line() -> None:
+    """Of 24 charged 12 were given back on the same bill: half off was 6, and is 12 of the 24."""
+    half = Discount("red", "Off", Decimal(6), Decimal(12))
+    bills = [[PrintedLine("fee", JANUARY, Decimal(24), (half,))]]
+    assert back(given_back(bills, [printed("-24")], 2)) == {0: (["12.00"], "0")}
+
+
 @given(
     st.integers(1, 10_000),
     st.integers(0, 10_000),

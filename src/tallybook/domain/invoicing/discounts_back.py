@@ -22,11 +22,15 @@ TAKEN_BACK = "coupon_taken_back"
 
 
 class Discount(msgspec.Struct, frozen=True, gc=False):
-    """What a coupon, by its redemption and its name, took off one line; in major units."""
+    """What a coupon, by its redemption and its name, took off one line; in major units.
+
+    A percentage is of `base`: of the line less what its bill gave back. An amount has none.
+    """
 
     redemption_id: str
     name: str
     amount: Decimal
+    base: Decimal | None = None
 
 
 class PrintedLine(msgspec.Struct, frozen=True, gc=False):
@@ -66,7 +70,8 @@ class _Charged:
 
     def _share(self, discount: Discount, given: Decimal, digits: int) -> Decimal:
         with widely():
-            return round_decimal(discount.amount * given / self.line.amount, digits)
+            whole = discount.base or self.line.amount
+            return round_decimal(discount.amount * given / whole, digits)
 
 
 def given_back(
@@ -123,12 +128,20 @@ def printed_lines(
     priced: Iterable[tuple[int, PrintedLine]], coupons: Iterable[CouponWorking]
 ) -> list[PrintedLine]:
     """The lines of one bill, by their numbers, with what its coupons took off each."""
+    steps = [
+        (int(step.terms["line"]), coupon, step)
+        for coupon in coupons
+        for step in coupon.working
+        if step.code != TAKEN_BACK and "line" in step.terms
+    ]
+    bases: dict[int, Decimal] = {}
+    for number, _, step in steps:
+        bases[number] = max(step.terms["of"], bases.get(number, ZERO))
     taken: dict[int, list[Discount]] = {}
-    for coupon in coupons:
-        for step in coupon.working:
-            if step.code != TAKEN_BACK and "line" in step.terms:
-                discount = Discount(coupon.redemption_id, coupon.name, -step.amount)
-                taken.setdefault(int(step.terms["line"]), []).append(discount)
+    for number, coupon, step in steps:
+        base = bases[number] if "percent" in step.terms else None
+        discount = Discount(coupon.redemption_id, coupon.name, -step.amount, base)
+        taken.setdefault(number, []).append(discount)
     return [
         msgspec.structs.replace(line, discounts=tuple(taken.get(number, ())))
         for number, line in priced
