@@ -6,7 +6,6 @@ is forgotten.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -22,6 +21,7 @@ from tallybook.domain.events.event_type import (
     Strictness,
     checked_type,
 )
+from tallybook.domain.events.number_limits import NumberLimits, number_limits
 from tallybook.domain.events.rules import Cause, Reason, SchemaCheck
 from tallybook.domain.events.schema_size import check_parts
 from tallybook.domain.kernel.errors import Invalid
@@ -33,12 +33,6 @@ _PATTERNS = RegexOptions(size_limit=1 << 20, dfa_size_limit=1 << 22)
 _LONGEST_REASON = 300
 _RAW = msgspec.Raw
 _MIXED = frozenset({_RAW, dict, list})
-
-_LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_SAYING_NOTHING = {"title", "description", "examples", "default", "deprecated", "$comment"}
-_ONE_BY_ONE = {"$schema", "type", "required", "properties", "additionalProperties"} | (
-    _SAYING_NOTHING
-)
 
 
 def compiled(event_type: EventType) -> SchemaCheck:
@@ -116,53 +110,25 @@ def _keeping(
 ) -> Callable[[Mapping[str, Any]], bool]:
     """Whether properties keep the schema. The hot path: a microsecond, as a rule."""
     is_valid = validator.is_valid
-    compared = _only_compared(schema)
+    limits = number_limits(schema)
 
     def keeps(properties: Mapping[str, Any]) -> bool:
         changed: dict[str, Any] | None = None
         for name, value in properties.items():
             if type(value) in _MIXED:
                 changed = changed or dict(properties)
-                changed[name] = _judged_quickly(value, compared.get(name))
+                changed[name] = _judged_quickly(value, limits.get(name))
         return is_valid(changed or properties)
 
     return keeps
 
 
-def _judged_quickly(value: Any, limits: frozenset[float] | None) -> Any:
-    """As `judged`; but a number that is only compared with `limits` as the double next to it.
-
-    Rounding to the next double keeps order: where the double is above or below a limit's, so is the
-    number. Where they meet, the digits decide. Doubles are compared four times as fast.
-    """
-    if limits is None or type(value) is not _RAW:
-        return judged(value)
-    double = float(bytes(value))
-    return judged(value) if double in limits else double
-
-
-def _only_compared(schema: Mapping[str, Any]) -> dict[str, frozenset[float]]:
-    """The properties of which a schema says, of a number, nothing but its limits; and those.
-
-    None where the schema looks at properties in other ways than one by one.
-    """
-    if not schema.keys() <= _ONE_BY_ONE or not isinstance(schema.get("properties", {}), dict):
-        return {}
-    return {
-        name: frozenset({math.inf, -math.inf, *(_double(part[at]) for at in _LIMITS if at in part)})
-        for name, part in schema.get("properties", {}).items()
-        if isinstance(part, dict)
-        and part.get("type") == "number"
-        and part.keys() <= {"type", *_LIMITS, *_SAYING_NOTHING}
-    }
-
-
-def _double(limit: float) -> float:
-    """The double next to a limit, which may be a whole number beyond them all."""
-    try:
-        return float(limit)
-    except OverflowError:
-        return math.inf if limit > 0 else -math.inf
+def _judged_quickly(value: Any, limits: NumberLimits | None) -> Any:
+    """As `judged`; or, of a number within limits that are all it is asked, one like it."""
+    number = judged(value)
+    if limits is not None and type(number) is Decimal and limits.keep(number):
+        return limits.inside
+    return number
 
 
 def _breaking(
