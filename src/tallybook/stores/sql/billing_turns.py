@@ -90,10 +90,14 @@ class SqlTurns:
             )
             .exists()
         )
-        query = sa.select(own.customer_id).distinct().where(
-            own.organization_id == self._organization_id,
-            own.customer_id == sa.func.any(_texts("customers", list(customer_ids))),
-            sa.or_(_version_id(own.plan_version_id).op("=")(wanted), is_changed),
+        query = (
+            sa.select(own.customer_id)
+            .distinct()
+            .where(
+                own.organization_id == self._organization_id,
+                own.customer_id == sa.func.any(_texts("customers", list(customer_ids))),
+                sa.or_(_version_id(own.plan_version_id).op("=")(wanted), is_changed),
+            )
         )
         return list(self._connection.execute(query).scalars())
 
