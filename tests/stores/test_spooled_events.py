@@ -22,7 +22,7 @@ from tallybook.stores.columnar.block import Appending, Block
 from tallybook.stores.columnar.client import Columnar
 from tallybook.stores.columnar.event_log import ColumnarEventLog
 from tallybook.stores.columnar.event_table import ClickHouseEvents
-from tallybook.stores.columnar.spooled import ENOUGH_BYTES
+from tallybook.stores.columnar.spooled import MOST_BYTES
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_what_is_carried_at_once_is_one_part(columnar: Columnar) -> None:
     block = Block([Appending("org_a", reading.events, reading.texts, ARRIVED)] * 20)
     rows = block.rows(np.ones(len(block), np.bool_), 0)
     assert len(block) == 200_000
-    assert len(rows) > ENOUGH_BYTES / 2
+    assert len(rows) > MOST_BYTES / 2
     with columnar.client() as client:
         client.command("SYSTEM STOP MERGES events")
         table.insert(rows, len(block))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -96,6 +97,7 @@ class Committer:
         self._promised = self.position
         self._hope = 0
         self._is_sure = True
+        self._check_at = 0.0
         self._flying: deque[_Flight] = deque()
         self._landed: deque[_Flight] = deque()
         self._line: queue.Queue[_Flight | None] = queue.Queue(1)
@@ -146,8 +148,7 @@ class Committer:
             self._find_out()
             hope = self._hope
         if not appendings:
-            if self._is_writer_idle():
-                self._check()
+            self._check_by_and_by()
             return
         block = Block(appendings)
         decided = decide(block, self.find, self._kept)
@@ -168,8 +169,12 @@ class Committer:
             self._flying.popleft()
             self._index.add(flight.run)
 
-    def _check(self) -> None:
+    def _check_by_and_by(self) -> None:
         """Look after what was written: merges go on when nothing is sent."""
+        now = time.monotonic()
+        if now < self._check_at or not self._is_writer_idle():
+            return
+        self._check_at = now + _IDLE_SECONDS
         try:
             self._table.check()
         except Refusal:

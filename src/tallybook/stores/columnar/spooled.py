@@ -26,13 +26,18 @@ from tallybook.stores.columnar.spool import Spool
 
 _log = structlog.get_logger("tallybook.events")
 
-ENOUGH_BYTES = 32 * 1024 * 1024
-"""Rows that are carried at once when as many wait: the larger, the less is merged afterwards."""
+MOST_BYTES = 32 * 1024 * 1024
+"""Rows that are carried at once: the more, the less is merged afterwards."""
+
+ENOUGH_BYTES = 4 * 1024 * 1024
+"""So many do not wait for more: a reader who comes meanwhile would have to wait for them all."""
 
 MAX_BACKLOG_BYTES = 256 * 1024 * 1024
 """Rows that may wait to be carried before no more events are taken."""
 
-LINGER_SECONDS = 0.15
+LINGER_SECONDS = 1.0
+"""Fewer do, as long as nobody reads: a part of a few rows costs as much as one of thousands."""
+
 PAUSE_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
 
@@ -163,7 +168,7 @@ class SpooledEvents:
             self._is_awaited = False
             portion = [self._line.popleft()]
             size = len(portion[0][0])
-            while self._line and size + len(self._line[0][0]) <= ENOUGH_BYTES:
+            while self._line and size + len(self._line[0][0]) <= MOST_BYTES:
                 portion.append(self._line.popleft())
                 size += len(portion[-1][0])
             return portion
@@ -206,7 +211,7 @@ class SpooledEvents:
             raise events_missing(missing)
 
     def _carry_left_behind(self) -> None:
-        for rows in _portions(self._spool.left_behind(self._carried), ENOUGH_BYTES):
+        for rows in _portions(self._spool.left_behind(self._carried), MOST_BYTES):
             new = _beyond(self._carried, rows)
             self._carried = _position_of(new[new.rfind(b"\n") + 1 :])
             self._events += 1 + new.count(b"\n")
