@@ -157,11 +157,14 @@ def test_what_is_carried_at_once_is_one_part(columnar: Columnar) -> None:
     assert len(rows) > MOST_BYTES / 2
     with columnar.client() as client:
         client.command("SYSTEM STOP MERGES events")
-        table.insert(rows, len(block))
-        parts = client.query(
-            "SELECT count(), sum(rows) FROM system.parts "
-            "WHERE active AND database = currentDatabase() AND table = 'events'"
-        ).result_rows
+        try:
+            table.insert(rows, len(block))
+            parts = client.query(
+                "SELECT count(), sum(rows) FROM system.parts "
+                "WHERE active AND database = currentDatabase() AND table = 'events'"
+            ).result_rows
+        finally:
+            client.command("SYSTEM START MERGES events")
     assert parts == [(1, 200_000)]
 
 
