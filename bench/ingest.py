@@ -132,23 +132,26 @@ def main() -> None:
             pass  # makes the database of records, as on an existing data directory
         with served(directory) as server:
             key = server.new_key()
-            load(server.url, key, connections=4, events=BATCH, seconds=1)
+            # The less a load leaves to be merged, the earlier it comes: merging takes a core.
+            load(server.url, key, connections=4, events=1, seconds=1)
+            alone = load(server.url, key, connections=1, events=1, seconds=2)
+            single = load(
+                server.url, key, connections=SINGLE_CONNECTIONS, events=1, seconds=wanted.seconds
+            )
             batches = load(
                 server.url, key, connections=CONNECTIONS, events=BATCH, seconds=wanted.seconds
             )
             peak = server.resident_mb()
-            single = load(
-                server.url, key, connections=SINGLE_CONNECTIONS, events=1, seconds=wanted.seconds
-            )
-            alone = load(server.url, key, connections=1, events=1, seconds=2)
+            other = server.new_key("checked")
+            put_schema(server.url, other)
+            checked = load(
+                server.url, other, connections=CONNECTIONS, events=BATCH,
+                seconds=wanted.seconds / 2,
+            )  # fmt: skip
             late = load(
                 server.url, key, connections=CONNECTIONS, events=BATCH,
                 seconds=wanted.seconds / 2, late=0.05,
             )  # fmt: skip
-            put_schema(server.url, key)
-            checked = load(
-                server.url, key, connections=CONNECTIONS, events=BATCH, seconds=wanted.seconds / 2
-            )
             ready = server.seconds_to_ready
         bare = {block: in_own_process(home, block, wanted.seconds / 2) for block in (BATCH, 20_000)}
         with empty_handler() as url:

@@ -22,6 +22,7 @@ from tallybook.bootstrap.config import HOST, Config
 from tallybook.bootstrap.failures import NotStartedError
 from tallybook.bootstrap.logs import RequestLog, configure_logs
 from tallybook.bootstrap.occupancy import Server, announced
+from tallybook.bootstrap.one_write import OneWriteProtocol
 from tallybook.bootstrap.wire import open_wiring
 from tallybook.jobs.closing import closing_periods
 from tallybook.jobs.governing import governing_events
@@ -108,7 +109,7 @@ class _Uvicorn(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                http=OneWriteProtocol,
                 ws="none",
                 lifespan="on",
                 log_config=None,

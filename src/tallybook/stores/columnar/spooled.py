@@ -29,8 +29,8 @@ _log = structlog.get_logger("tallybook.events")
 MOST_BYTES = 32 * 1024 * 1024
 """Rows that are carried at once: the more, the less is merged afterwards."""
 
-ENOUGH_BYTES = 4 * 1024 * 1024
-"""So many do not wait for more: a reader who comes meanwhile would have to wait for them all."""
+ENOUGH_BYTES = 16 * 1024 * 1024
+"""So many do not wait for more: whoever reads has to wait for all of them."""
 
 MAX_BACKLOG_BYTES = 256 * 1024 * 1024
 """Rows that may wait to be carried before no more events are taken."""
