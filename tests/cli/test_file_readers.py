@@ -114,6 +114,16 @@ def test_a_gzip_cut_short_is_refused_not_taken_for_complete(tmp_path: Path) -> N
         rows_of(path)
 
 
+def test_parquet_that_is_damaged_within_is_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"id": [f"e{number}" for number in range(5000)]}), path)
+    content = bytearray(path.read_bytes())
+    content[4:24] = b"\xff" * 20  # where the first page begins
+    path.write_bytes(content)
+    with pytest.raises(Invalid, match="is damaged"):
+        rows_of(path)
+
+
 def test_parquet_types_become_exact_cells(tmp_path: Path) -> None:
     at = datetime(2026, 3, 1, 12, tzinfo=UTC)
     table = pa.table(

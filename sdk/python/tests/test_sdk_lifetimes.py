@@ -144,7 +144,7 @@ def test_kill_loses_at_most_the_unspooled_tail(is_up: bool, tmp_path: Path) -> N
             of_this_run = [n for n in found if first <= n < first + 1_000_000]
             assert of_this_run == [*range(first, first + len(of_this_run))], "a beginning"
             missing = last - first - len(of_this_run)
-            most = max(400, (last - first) // 2)  # a busy machine lets the sender wait for long
+            most = max(400, (last - first) * 3 // 4)  # a busy machine lets the sender wait long
             assert missing < most, f"{missing} of {last - first} lost: more than a moment's worth"
 
 

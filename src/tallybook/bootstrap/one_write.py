@@ -30,11 +30,11 @@ class JoiningTransport(asyncio.Transport):
         self._loop = loop
         self._written: list[bytes] = []
 
-    def write(self, data: Any) -> None:
-        """Take `data`; nobody waits."""
+    def write(self, portion: Any) -> None:
+        """Take a portion of an answer; nobody waits."""
         if not self._written:
             self._loop.call_soon(self._pass_on)
-        self._written.append(data)
+        self._written.append(portion)
 
     def _pass_on(self) -> None:
         if self._written:

@@ -16,7 +16,8 @@ _FLOATS = frozenset({"float", "double", "halffloat"})
 
 
 class _Parquet:
-    def __init__(self, file: Any) -> None:
+    def __init__(self, path: Path, file: Any) -> None:
+        self._path = path
         self._file = file
         self._seen = 0
         self.columns = tuple(file.schema_arrow.names)
@@ -24,13 +25,21 @@ class _Parquet:
 
     def rows(self) -> Iterator[Row | Broken]:
         number = 0
-        for batch in self._file.iter_batches(batch_size=_ROWS_AT_ONCE):
-            for cells in _to_microseconds(batch).to_pylist():
-                number += 1
-                self._seen = number
-                for name in self._floats:
-                    cells[name] = _number(cells[name])
-                yield Row(number, cells)
+        for cells in self._cells():
+            number += 1
+            self._seen = number
+            for name in self._floats:
+                cells[name] = _number(cells[name])
+            yield Row(number, cells)
+
+    def _cells(self) -> Iterator[dict[str, Any]]:
+        pa: Any = import_module("pyarrow")
+        try:
+            for batch in self._file.iter_batches(batch_size=_ROWS_AT_ONCE):
+                yield from _to_microseconds(batch).to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            why = str(error).splitlines()[0].rstrip(".")
+            raise unreadable(self._path, f"is damaged: {why}.", "Write the file anew.") from None
 
     def progress(self) -> tuple[int, int]:
         return self._seen, self._file.metadata.num_rows
@@ -66,4 +75,4 @@ def read_parquet(path: Path, _options: ReadOptions) -> Iterator[Reading]:
         why = str(error).rstrip(".")
         raise unreadable(path, f"is not Parquet: {why}.", "Check the file.") from None
     with file:
-        yield _Parquet(file)
+        yield _Parquet(path, file)
