@@ -24,9 +24,7 @@ class _Parquet:
         self._floats = tuple(c.name for c in file.schema_arrow if str(c.type) in _FLOATS)
 
     def rows(self) -> Iterator[Row | Broken]:
-        number = 0
-        for cells in self._cells():
-            number += 1
+        for number, cells in enumerate(self._cells(), 1):
             self._seen = number
             for name in self._floats:
                 cells[name] = _number(cells[name])
