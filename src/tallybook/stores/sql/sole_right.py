@@ -8,7 +8,7 @@ there. PostgreSQL gives the lock up with the connection, however the server that
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import sqlalchemy as sa
 
@@ -51,8 +51,15 @@ class SoleRight:
         return True
 
     def give_up(self) -> None:
-        """Let another server have it."""
+        """Let another server have it, from the moment this returns.
+
+        The lock is given back by name: PostgreSQL sees a closed connection only when it next looks.
+        """
         if self._connection is not None:
+            with suppress(sa.exc.SQLAlchemyError):  # a lost connection has given it back
+                self._connection.execute(
+                    sa.text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK}
+                )
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
