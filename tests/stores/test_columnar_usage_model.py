@@ -70,6 +70,7 @@ AGGREGATIONS: Sequence[AnyAggregation] = (
     Counter(value="n"),
     Counter(value="n", series="s", decrease=Decrease.NEGATIVE),
     Counter(value="n", series="s", decrease=Decrease.ROLLOVER, digits=2),
+    Counter(value="n", decrease=Decrease.ROLLOVER, digits=20),
     Percentile(value="n", percent=Decimal("62.5"), minutes=720),
     Percentile(value="n", percent=Decimal(99), minutes=360),
     Duration(session="s", operation='op == "add" ? "start" : "stop"'),
@@ -82,10 +83,16 @@ times = st.one_of(
         [MARCH + timedelta(hours=h, microseconds=m) for h in (24, 48) for m in (-1, 1)]
     ),
 )
+NUMBERS = (
+    *("0", "-0", "1", "5", "12.5", "99", "-3", "1e1", "0.000000000001", "many"),
+    *("99.999999999999", "100", "1234", "0.0000000000004", "99999999999999999999999999.9"),
+)
+"""Numbers on both sides of what a register of two digits can show, long ones, and none."""
+
 properties = st.fixed_dictionaries(
     {},
     optional={
-        "n": st.sampled_from(["0", "1", "5", "12.5", "99", "-3", "1e1", "0.000000000001", "many"]),
+        "n": st.sampled_from(NUMBERS),
         "s": st.sampled_from(["x", "y"]),
         "op": st.sampled_from(["add", "remove", "add", "remove", "keep"]),
         "d": st.sampled_from(["eu", "us"]),
@@ -225,6 +232,20 @@ def test_a_span_and_its_windows(store: Store, case: Case) -> None:
     listed = store.usage.customers(ORGANIZATION, meter, query, after="", limit=9)
     assert {row.customer for row in usage} <= set(listed), "who is answered can be paged to"
     assert listed == sorted(set(listed))
+
+
+@given(cases, st.sampled_from([each for each in AGGREGATIONS if isinstance(each, Counter)]))
+@MANY
+def test_registers_that_count_up_never_take_back(
+    store: Store, case: Case, aggregation: Counter
+) -> None:
+    """Whatever is read: only where an estimate is corrected is something given back."""
+    case.aggregation = aggregation
+    type_, _ = store.keep(case.events)
+    query = UsageQuery(span=Span(case.starts, case.ends), as_of=store.rows.position, window="day")
+    usage = store.usage.measure(ORGANIZATION, meter_of(case, type_), query)
+    if aggregation.decrease is not Decrease.NEGATIVE:
+        assert all(row.quantity >= 0 for row in usage)
 
 
 @dataclass(frozen=True)

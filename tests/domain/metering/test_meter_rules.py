@@ -111,6 +111,30 @@ def test_why_an_event_counts_or_not(
     assert judge(checked_meter(sessions), event(MARCH, properties)) == verdict, why
 
 
+@pytest.mark.parametrize(
+    ("decrease", "digits", "reading", "reason", "why"),
+    [
+        ("rollover", 4, "9999.999", "", "digits are those before the point"),
+        ("rollover", 4, "0", "", "where it begins again"),
+        ("rollover", 4, "10000", "value is 10000, and must be below 10000", "a fifth digit"),
+        ("rollover", 20, "1e20", f"value is {10**20}, and must be below {10**20}", "a 21st"),
+        ("rollover", 4, "-1", "value is -1, and cannot be below 0", "no register shows that"),
+        ("reset", None, "-0.5", "value is -0.5, and cannot be below 0", "it began at zero"),
+        ("reset", None, "1e20", "", "it may have any number of digits"),
+        ("negative", None, "-1", "", "a register that runs both ways"),
+    ],
+)
+def test_what_a_register_can_show(
+    decrease: str, digits: int | None, reading: str, reason: str, why: str
+) -> None:
+    register = Counter(value="n", decrease=Decrease(decrease), digits=digits)
+    verdict = judge(checked_meter(meter(register)), event(MARCH, {"n": reading}))
+    if not reason:
+        assert isinstance(verdict, Counted), why
+        return
+    assert verdict == NotCounted("out_of_range", "aggregation/value", reason), why
+
+
 def test_an_event_of_another_type_does_not_count() -> None:
     other = judge(meter(Sum(value="n")), event(MARCH, {"n": 1}, type_="sms"))
     assert isinstance(other, NotCounted)

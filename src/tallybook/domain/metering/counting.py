@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from tallybook.domain.events.event import UsageEvent
+from tallybook.domain.kernel.decimals import plain
+from tallybook.domain.metering.aggregations.aggregation import Column
 from tallybook.domain.metering.expressions.check import checked
 from tallybook.domain.metering.expressions.evaluate import Unknown, Value, evaluate
 from tallybook.domain.metering.expressions.nodes import Kind
@@ -47,8 +50,24 @@ def judge(meter: Meter, event: UsageEvent) -> Counted | NotCounted:
         value = evaluate(checked(column.expression, column.kind), event)
         if isinstance(value, Unknown):
             return NotCounted(value.code, field, value.sentence)
-        if column.options and value not in column.options:
-            wanted = " or ".join(column.options)
-            return NotCounted("other_text", field, f"{name} is {value!r}, not {wanted}")
+        misfit = _misfit(name, column, value)
+        if misfit is not None:
+            return misfit
         values[name] = value
     return Counted(values)
+
+
+def _misfit(name: str, column: Column, value: Value) -> NotCounted | None:
+    """Why a value is none that its column may have, if so."""
+    field = f"aggregation/{name}"
+    if column.options and value not in column.options:
+        wanted = " or ".join(column.options)
+        return NotCounted("other_text", field, f"{name} is {value!r}, not {wanted}")
+    if not isinstance(value, Decimal):
+        return None
+    said = f"{name} is {plain(value)}, and"
+    if column.least is not None and value < column.least:
+        return NotCounted("out_of_range", field, f"{said} cannot be below {plain(column.least)}")
+    if column.below is not None and value >= column.below:
+        return NotCounted("out_of_range", field, f"{said} must be below {plain(column.below)}")
+    return None

@@ -182,6 +182,10 @@ class Rows:
             if column.options:
                 options = self.parameters.texts(list(column.options))
                 found.append(f"has({options}, {values[name]})")
+            if column.least is not None:
+                found.append(f"{values[name]} >= {self.parameters.number(column.least)}")
+            if column.below is not None:
+                found.append(f"{values[name]} < {self.parameters.number(column.below)}")
         return found
 
     def in_windows(self, source: str) -> str:

@@ -18,11 +18,16 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Column(msgspec.Struct, frozen=True):
-    """What is read of each event: an expression, its kind and, if not any, the texts it may be."""
+    """What is read of each event: an expression, its kind and, if not any, what it may be.
+
+    That is one of the texts `options`; or a number that is at `least` so much, and `below` so much.
+    """
 
     expression: str
     kind: Kind = Kind.NUMBER
     options: tuple[str, ...] = ()
+    least: Decimal | None = None
+    below: Decimal | None = None
 
 
 class Aggregation(

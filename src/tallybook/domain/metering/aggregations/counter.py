@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 
 from tallybook.domain.kernel.errors import Invalid
@@ -16,7 +17,8 @@ class Decrease(StrEnum):
     """What a reading below the one before it means.
 
     The register began at zero again; it ran past its last digit; or less was used than was read
-    before (an estimate was too high), and the difference is taken back.
+    before (an estimate was too high), and the difference is taken back. Only the last may show less
+    than zero.
     """
 
     RESET = "reset"
@@ -30,7 +32,8 @@ class Counter(Aggregation, frozen=True, tag="counter"):
     `series` tells registers apart. What lies between two readings counts at the later one, so that
     one at the very end of a span closes it. Of two readings at one instant the last to arrive
     replaces the other. A register's first reading opens it. `digits` are those of the register
-    before its point, for a `rollover`.
+    before its point, for a `rollover`. What the register cannot show is no reading of it and does
+    not count: less than zero, or more digits than it has.
     """
 
     value: str
@@ -45,9 +48,17 @@ class Counter(Aggregation, frozen=True, tag="counter"):
 
     @property
     def columns(self) -> Mapping[str, Column]:
-        """The reading and its register."""
-        value = {"value": Column(self.value)}
+        """The reading, within what the register can show, and the register."""
+        value = {"value": Column(self.value, least=self._least, below=self._below)}
         return value | {"series": Column(self.series, Kind.TEXT)} if self.series else value
+
+    @property
+    def _least(self) -> Decimal | None:
+        return None if self.decrease is Decrease.NEGATIVE else Decimal(0)
+
+    @property
+    def _below(self) -> Decimal | None:
+        return None if self.digits is None else Decimal(10) ** self.digits
 
     def check(self) -> None:
         """A register that rolls over has digits, and no other needs them."""
