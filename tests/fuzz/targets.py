@@ -151,6 +151,8 @@ SEEDS: tuple[bytes, ...] = (
     b'[{"type":"call","customer":"acme","id":"1","time":"2026-03-01T12:00:00.123456789+02:00"}]',
     b'{"specversion":"1.0","type":"call","source":"/g","id":"1","subject":"acme",'
     b'"time":"2026-03-01T12:00:00Z","data":{"tokens":3}}',
+    b'{"type":"call","customer":"acme","id":"1",\n"time":"2026-03-01T12:00:00Z"}\n'
+    b'{"type":"call","customer":"","id":"2","time":"2026-03-01T12:00:00Z"}\n',
     b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00\x00\x00",
     b"a + 4 * b / (c - 1) >= 10 && event.customer == 'x' || !(s.path[0] in ['a', \"b\"])",
     b"-12345678901234567890.000000000001e-3",

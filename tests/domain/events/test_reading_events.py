@@ -211,6 +211,13 @@ def test_a_bad_line_is_one_event_rejected(line: bytes, reason: str, why: str) ->
     assert reason in answer.reason, why
 
 
+def test_an_event_over_several_lines_is_taken_whatever_is_wrong_with_another() -> None:
+    body = but(id="first").replace(b",", b",\n") + b"\n" + but(id="") + b"\n" + but(id="last")
+    reading = read_events(body, Form.NDJSON)
+    assert [event.id for event in reading.events] == ["first", "last"]
+    assert [answer.index for answer in reading.rejected] == [1]
+
+
 @pytest.mark.parametrize(
     ("form", "body", "count", "why"),
     [
@@ -222,6 +229,7 @@ def test_a_bad_line_is_one_event_rejected(line: bytes, reason: str, why: str) ->
         (Form.NDJSON, b"\n\n" + but() + b"\n\n\n", 1, "blank lines"),
         (Form.NDJSON, b"", 0, "nothing"),
         (Form.NDJSON, but() + but(id="2"), 2, "two events on a line"),
+        (Form.NDJSON, but().replace(b",", b",\n"), 1, "an event over several lines"),
         (Form.CLOUDEVENT, written(CLOUD), 1, "a CloudEvent"),
         (Form.CLOUDEVENTS, written([CLOUD, CLOUD]), 2, "a batch"),
     ],

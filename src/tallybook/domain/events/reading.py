@@ -205,7 +205,7 @@ def _read_each(body: bytes, form: Form) -> Reading:
 def _taken_apart(body: bytes, form: Form) -> tuple[bool, list[bytes]]:
     """Whether the body is one event by itself; and the text of each event."""
     if form is Form.NDJSON:
-        texts = [text for line in body.split(b"\n") for text in _on_one_line(line)]
+        texts = _of_lines(body)
         _check_number(len(texts))
         return False, texts
     if not body.lstrip().startswith(b"["):
@@ -246,12 +246,16 @@ def _as_in(body: bytes, readable: bytes, pieces: Sequence[bytes]) -> list[bytes]
     return found
 
 
-def _on_one_line(line: bytes) -> list[bytes]:
-    """The events on a line: one, as a rule; none on a blank one."""
+def _of_lines(body: bytes) -> list[bytes]:
+    """The events of lines: one on each, as a rule; none on a blank one.
+
+    Where all is JSON, an event may go over several lines, or share one, as in a body without fault.
+    """
     try:
-        return list(map(bytes, _piece.decode_lines(line)))
+        return list(map(bytes, _piece.decode_lines(body)))
     except (msgspec.MsgspecError, RecursionError):
-        return [line]
+        lines = body.split(b"\n")
+        return lines if len(lines) == 1 else [text for line in lines for text in _of_lines(line)]
 
 
 def _check_json(body: bytes) -> None:
