@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
 from event_rows import EventRows, event
+from tallybook.domain.customers.organization import Organization
+from tallybook.services.define_meter import MeterDefinition, drafted_meter
+from tallybook.services.ports import Wiring
 
 Client = TestClient[Litestar]
 
@@ -85,6 +89,12 @@ def test_a_difference_is_a_conflict_that_names_it(
             "gives true or false",
             "a truth is no number",
         ),
+        (
+            {"aggregation": {"type": "sum", "value": "input / 0"}},
+            "aggregation/value",
+            "column 9 of",
+            "no event would ever count",
+        ),
         ({"filter": "input"}, "filter", "", ""),
         ({"filter": "input + 1"}, "filter", "column 7", "a number is no truth"),
         ({"dimensions": ["a", "a"]}, "dimensions", "twice", "each once"),
@@ -156,6 +166,7 @@ def test_a_change_is_another_version(metering_api: Client, event_rows: EventRows
         ({"dimensions": ["model"]}, "dimension_dropped", "dimensions", "prices may go by it"),
         ({"key": "other"}, "key_differs", "key", "another meter"),
         ({"filter": "1 +"}, "bad_expression", "filter", "as when it is defined"),
+        ({"filter": "input % 0 == 1"}, "bad_expression", "filter", "it would never be true"),
     ],
 )
 def test_changes_that_prices_could_not_follow(
@@ -166,6 +177,23 @@ def test_changes_that_prices_could_not_follow(
     assert refused.status_code == 422, why
     assert (refused.json()["code"], refused.json()["field"]) == (code, field), why
     assert metering_api.get("/v1/meters/tokens").json()["version"] == 1
+
+
+def test_a_meter_kept_before_a_rule_stays(
+    metering_api: Client, wiring: Wiring, organization: Organization, event_rows: EventRows
+) -> None:
+    """What a new definition may no longer say is still read, met again, and measured."""
+    body = TOKENS | {"aggregation": {"type": "sum", "value": "input / 0"}}
+    meter = drafted_meter(wiring, msgspec.convert(body, MeterDefinition))
+    with wiring.books.begin(organization.id) as records:
+        records.meters.add(meter)
+    event_rows.keep([event("2026-03-02T10:00:00Z", {"input": 10, "status": "ok"})])
+    assert metering_api.post("/v1/meters", json=body).json()["id"] == meter.id
+    assert metering_api.put("/v1/meters/tokens", json=body).json()["id"] == meter.id
+    usage = metering_api.get("/v1/usage", params={"meter": "tokens", "period": "2026-03"})
+    assert (usage.status_code, usage.json()["results"]) == (200, [])
+    refused = metering_api.put("/v1/meters/tokens", json=body | {"name": "Renamed"})
+    assert refused.status_code == 422, "a version of its own is new"
 
 
 def test_only_what_is_there_is_changed(metering_api: Client) -> None:

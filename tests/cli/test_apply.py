@@ -138,6 +138,15 @@ def test_what_a_subscription_names_must_be_there(tallybook: Any, write: Write) -
     )
 
 
+def test_a_meter_that_no_event_could_count_by_is_refused_before_any_is_applied(
+    tallybook: Any, write: Write
+) -> None:
+    meter = "[meters.m]\nname='m'\nevent_type='e'\naggregation={type='sum', value='n / 0'}"
+    ran = tallybook("apply", write(f"{PLAN}\n{meter}"), "--yes", code=1)
+    assert "meters/m/aggregation/value" in ran.err
+    assert tallybook("plan", "list", "--json").json == []
+
+
 CONDITIONS = """
 [plans.basic.commitments.promise]
 name = "Committed spend"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tallybook.domain.kernel.errors import Invalid
-from tallybook.domain.metering.definition import check_change, is_same
+from tallybook.domain.metering.definition import check_change, check_sense, is_same
 from tallybook.domain.metering.meter import Meter
 from tallybook.services.define_meter import MeterDefinition, drafted_meter
 from tallybook.services.find_meters import found_meter
@@ -34,6 +34,7 @@ def change_meter(
         if is_same(latest, wanted):
             return latest
         check_change(latest, wanted)
+        check_sense(wanted)
         changed = msgspec.structs.replace(wanted, version=latest.version + 1)
         records.meters.add(changed)
     return changed

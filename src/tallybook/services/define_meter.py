@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tallybook.domain.kernel.errors import Conflicting
-from tallybook.domain.metering.definition import checked_meter, refuse_another
+from tallybook.domain.metering.definition import check_sense, checked_meter, refuse_another
 from tallybook.domain.metering.meter import AnyAggregation, Conversion, FinalRounding, Meter
 from tallybook.services.ports import Wiring
 
@@ -32,19 +32,26 @@ def define_meter(wiring: Wiring, organization_id: str, definition: MeterDefiniti
     """
     wanted = drafted_meter(wiring, definition)
     with wiring.books.begin(organization_id) as records:
-        try:
-            records.meters.add(wanted)
-        except Conflicting:
-            kept = records.meters.by_key(wanted.key)
-            if kept is None:
-                raise
+        kept = records.meters.by_key(wanted.key)
+        if kept is None:
+            check_sense(wanted)
+            try:
+                records.meters.add(wanted)
+            except Conflicting:  # by another at the same moment
+                kept = records.meters.by_key(wanted.key)
+                if kept is None:
+                    raise
+        if kept is not None:
             refuse_another(kept, wanted)
             return kept
     return wanted
 
 
 def drafted_meter(wiring: Wiring, definition: MeterDefinition) -> Meter:
-    """The meter that a definition makes, checked and not yet kept."""
+    """The meter that a definition makes, checked and not yet kept.
+
+    One that is new is checked by `check_sense`, too.
+    """
     return checked_meter(
         Meter(
             id=wiring.new_id("mtr"),

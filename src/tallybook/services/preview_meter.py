@@ -9,6 +9,7 @@ import msgspec
 from tallybook.domain.events.event import StoredEvent
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.counting import Counted, NotCounted, judge
+from tallybook.domain.metering.definition import check_sense
 from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
 from tallybook.services.define_meter import MeterDefinition, drafted_meter
 from tallybook.services.ports import Wiring
@@ -48,6 +49,7 @@ def preview_meter(
     The samples are the last events to arrive, counted and not counted, at most `limit` of each.
     """
     meter = drafted_meter(wiring, definition)
+    check_sense(meter)
     query = UsageQuery(
         span=span,
         as_of=wiring.event_log.position(),

@@ -15,6 +15,7 @@ from tallybook.domain.metering.expressions.check import MOST_PARTS, checked
 from tallybook.domain.metering.expressions.evaluate import Unknown, evaluate
 from tallybook.domain.metering.expressions.nodes import Kind, kind_of
 from tallybook.domain.metering.expressions.parser import DEEPEST, LONGEST, parse_path
+from tallybook.domain.metering.expressions.sense import check_sense
 
 NUMBER, TEXT, TRUTH = Kind.NUMBER, Kind.TEXT, Kind.TRUTH
 
@@ -173,6 +174,62 @@ def test_what_is_refused_and_where(text: str, kind: Kind, column: int, trouble: 
     assert refused.value.mend
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "column", "trouble", "why"),
+    [
+        ("input / 0", NUMBER, 9, "This is zero", "no event has a value"),
+        ("input % 0.0", NUMBER, 9, "This is zero", "however it is written"),
+        ("input / (1 - 1)", NUMBER, 12, "This is zero", "nor what comes to it"),
+        ("input / (1e-12 / 10)", NUMBER, 16, "This is zero", "rounded to 12 places it is"),
+        ("1 + -(input / -0)", NUMBER, 15, "This is zero", "within what is more"),
+        ("has(input) ? input : 1 / 0", NUMBER, 26, "This is zero", "in a branch seldom taken"),
+        ("false && 1 / 0 > 1", TRUTH, 14, "This is zero", "where it would not matter"),
+        ("ceil_to(input, -60)", NUMBER, 16, "A step is larger than 0", "not backwards"),
+        ("round_to(input, 2 - 2)", NUMBER, 19, "A step is larger than 0", "not on the spot"),
+        ("input + 1e25 * 100", NUMBER, 14, "larger than a quantity can be", "it never fits"),
+        ("input * 1e27", NUMBER, 9, "digits before the point", "nor does this by itself"),
+        ("'a' * 2", NUMBER, 1, "takes a number here, not a text", "unlike kinds"),
+        ("input < 'a'", TRUTH, 9, "takes a number here, not a text", "of texts none is less"),
+        ("1 == 'a'", TRUTH, 3, "does not go with", "unlike kinds are never compared"),
+        ("true != 1", TRUTH, 6, "does not go with", "nor these"),
+        ("event.actor == 5", TRUTH, 13, "does not go with", "an actor is a text"),
+        ("size(model) in ['a']", TRUTH, 13, "does not go with", "a size is a number"),
+        ("number('abc') > 1", TRUTH, 8, "takes a number here", "a text stays one"),
+    ],
+)
+def test_what_never_has_a_value_is_refused_and_where(
+    text: str, kind: Kind, column: int, trouble: str, why: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        check_sense(text, kind)
+    assert refused.value.code == "bad_expression"
+    assert f"(column {column} of " in refused.value.message, (refused.value.message, why)
+    assert trouble in refused.value.message, why
+    assert refused.value.mend, why
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value", "why"),
+    [
+        ("input / zero", NUMBER, None, "zero is a property, and another in another event"),
+        ("0 / input", NUMBER, None, "nothing divided"),
+        ("input / 0.000000000001", NUMBER, None, "small is not zero"),
+        ("nothing > 1", TRUTH, None, "a property that may come"),
+        ("7 / 2", NUMBER, Decimal("3.5"), "the same for every event"),
+        ("1 == 2", TRUTH, False, "never true, but it has a value"),
+        ("'a' + 'b'", TEXT, "ab", "the same for every event"),
+    ],
+)
+def test_what_may_have_a_value_is_taken(text: str, kind: Kind, value: Any, why: str) -> None:
+    assert check_sense(text, kind) == value, why
+
+
+def test_a_meter_that_is_kept_is_measured_as_ever() -> None:
+    """What is refused in a new definition is still read: it has no value, and counts nothing."""
+    found = evaluate(checked("input / 0", NUMBER), CALL)
+    assert found == Unknown("division_by_zero", "a division by zero")
+
+
 def test_a_name_that_needs_quotes_is_told_how() -> None:
     with pytest.raises(Invalid) as refused:
         checked("größe", NUMBER)
@@ -200,11 +257,17 @@ def test_what_is_no_path(text: str) -> None:
 @given(st.text(st.characters(codec="utf-8"), max_size=40), st.sampled_from(Kind))
 def test_any_text_is_computed_or_refused(text: str, kind: Kind) -> None:
     """Whatever is written, nothing worse happens than a refusal."""
+    _compute_or_refuse(text, kind)
+
+
+def _compute_or_refuse(text: str, kind: Kind) -> None:
+    """Compute it. What is said to be the same for every event is that for this one."""
     try:
-        expression = checked(text, kind)
+        value = evaluate(checked(text, kind), CALL)
+        constant = check_sense(text, kind)
     except Invalid:
         return
-    evaluate(expression, CALL)
+    assert constant is None or constant == value
 
 
 @given(
@@ -217,11 +280,7 @@ def test_any_text_is_computed_or_refused(text: str, kind: Kind) -> None:
 )
 def test_any_row_of_words_is_computed_or_refused(words: list[str]) -> None:
     for kind in Kind:
-        try:
-            expression = checked(" ".join(words), kind)
-        except Invalid:
-            continue
-        evaluate(expression, CALL)
+        _compute_or_refuse(" ".join(words), kind)
 
 
 @given(st.decimals(-1000, 1000, places=3), st.decimals(min_value="0.001", max_value=100, places=3))

@@ -19,7 +19,7 @@ from tallybook.domain.metering.aggregations.percentile import Percentile
 from tallybook.domain.metering.aggregations.time_weighted import TimeWeighted
 from tallybook.domain.metering.aggregations.unique_count import UniqueCount
 from tallybook.domain.metering.counting import Counted, NotCounted, judge
-from tallybook.domain.metering.definition import checked_meter
+from tallybook.domain.metering.definition import check_sense, checked_meter
 from tallybook.domain.metering.filling import filled
 from tallybook.domain.metering.meter import (
     AnyAggregation,
@@ -109,6 +109,31 @@ def test_why_an_event_counts_or_not(
 ) -> None:
     sessions = meter(Duration(session="s", operation="op"), filter="!has(test) || !test")
     assert judge(checked_meter(sessions), event(MARCH, properties)) == verdict, why
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "filter_", "field", "says", "why"),
+    [
+        (Sum(value="n / 0"), "", "aggregation/value", "column 5", "named by field and column"),
+        (Sum(value="n"), "n % 0 == 1", "filter", "column 5", "in the filter, too"),
+        (Duration(session="s", operation="'begin'"), "", "aggregation/operation",
+         "'begin', not start or stop", "a word that is none of those"),
+        (UniqueCount(value="s", operation="'add'"), "", "", "", "one of those: always added"),
+        (Counter(value="-5"), "", "aggregation/value", "cannot be below 0", "no such reading"),
+        (Sum(value="5"), "1 == 2", "", "", "it counts nothing, as it says"),
+    ],
+)  # fmt: skip
+def test_definitions_by_which_no_event_would_count(
+    aggregation: AnyAggregation, filter_: str, field: str, says: str, why: str
+) -> None:
+    wanted = checked_meter(meter(aggregation, filter=filter_))
+    if not field:
+        check_sense(wanted)
+        return
+    with pytest.raises(Invalid) as refused:
+        check_sense(wanted)
+    assert refused.value.field == field, why
+    assert says in refused.value.message, why
 
 
 @pytest.mark.parametrize(

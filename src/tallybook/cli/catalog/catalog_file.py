@@ -155,25 +155,25 @@ def _check(catalog: Catalog) -> None:
     """What can be seen without a server; the server checks all of it again."""
     for key, body in catalog.meters.items():
         _check_known(f"meters/{key}", body, Meter)
-        _within(f"meters/{key}", partial(checked_meter, meter_of(body)))
+        within(f"meters/{key}", partial(checked_meter, meter_of(body)))
     for kind, named in _NAMED.items():
         for key, body in getattr(catalog, kind).items():
             _check_known(f"{kind}/{key}", body, named)
             read = _read(f"{kind}/{key}", {**body, "created_at": _NEVER}, named)
-            _within(f"{kind}/{key}", read.check)
+            within(f"{kind}/{key}", read.check)
     for key, terms in catalog.terms.items():
-        _within(f"plans/{key}", terms.check)
+        within(f"plans/{key}", terms.check)
     for key, body in catalog.coupons.items():
-        _within(f"coupons/{key}", offer_of(body).checked)
+        within(f"coupons/{key}", offer_of(body).checked)
     for key, body in catalog.customers.items():
         _check_known(f"customers/{key}", body, Customer)
         customer = _read(f"customers/{key}", body | _KEPT, Customer)
-        _within(f"customers/{key}", partial(checked, customer))
+        within(f"customers/{key}", partial(checked, customer))
     for key, body in catalog.subscriptions.items():
         dated = {name: _NEVER for name in _TIMES if type(body.get(name)) is date}
         start = _read(f"subscriptions/{key}", body | dated, Start)
         timed = msgspec.structs.replace(start, **dict.fromkeys(dated))
-        _within(f"subscriptions/{key}", timed.checked)
+        within(f"subscriptions/{key}", timed.checked)
 
 
 def meter_of(body: Mapping[str, Any]) -> Meter:
@@ -214,7 +214,8 @@ def _read(place: str, body: Mapping[str, Any], kind: type[T]) -> T:
         ) from None
 
 
-def _within(place: str, check: Callable[[], object]) -> None:
+def within(place: str, check: Callable[[], object]) -> None:
+    """Run the check of an entry; what it refuses is named from the file."""
     try:
         check()
     except Refusal as refusal:

@@ -6,11 +6,18 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from tallybook.cli.catalog.catalog_file import Catalog, meter_of, offer_of, with_instants
+from tallybook.cli.catalog.catalog_file import (
+    Catalog,
+    meter_of,
+    offer_of,
+    with_instants,
+    within,
+)
 from tallybook.cli.client import Api
 from tallybook.domain.catalog.coupon import CouponOffer
 from tallybook.domain.catalog.difference import Change, Difference, compare_versions
@@ -19,6 +26,7 @@ from tallybook.domain.catalog.overrides import Overrides
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.errors import Invalid, Refusal
+from tallybook.domain.metering.definition import check_sense
 from tallybook.domain.metering.meter import Meter
 
 
@@ -64,6 +72,7 @@ def _compare_meters(api: Api, catalog: Catalog) -> Iterator[Move]:
     for key, body in catalog.meters.items():
         kept = api.find(f"/v1/meters/{key}")
         if kept is None:
+            within(f"meters/{key}", partial(check_sense, meter_of(body)))
             yield Move("meter", key, Act.ADD, body=body)
             continue
         there, wanted = msgspec.convert(kept, Meter), meter_of(body)

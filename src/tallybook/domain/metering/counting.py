@@ -50,14 +50,14 @@ def judge(meter: Meter, event: UsageEvent) -> Counted | NotCounted:
         value = evaluate(checked(column.expression, column.kind), event)
         if isinstance(value, Unknown):
             return NotCounted(value.code, field, value.sentence)
-        misfit = _misfit(name, column, value)
-        if misfit is not None:
-            return misfit
+        unfit = misfit(name, column, value)
+        if unfit is not None:
+            return unfit
         values[name] = value
     return Counted(values)
 
 
-def _misfit(name: str, column: Column, value: Value) -> NotCounted | None:
+def misfit(name: str, column: Column, value: Value) -> NotCounted | None:
     """Why a value is none that its column may have, if so."""
     field = f"aggregation/{name}"
     if column.options and value not in column.options:

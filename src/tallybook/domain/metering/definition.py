@@ -10,9 +10,12 @@ from tallybook.domain.kernel.calendar import checked_timezone
 from tallybook.domain.kernel.decimals import bounded
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Refusal
 from tallybook.domain.kernel.identifiers import checked_key
+from tallybook.domain.metering.aggregations.aggregation import Column
+from tallybook.domain.metering.counting import misfit
 from tallybook.domain.metering.expressions.check import checked
-from tallybook.domain.metering.expressions.nodes import Kind
+from tallybook.domain.metering.expressions.nodes import Kind, refusal
 from tallybook.domain.metering.expressions.parser import parse_path
+from tallybook.domain.metering.expressions.sense import check_sense as check_expression
 from tallybook.domain.metering.meter import Meter, UsageQuery
 from tallybook.domain.metering.windows import checked_window
 
@@ -41,6 +44,24 @@ def checked_meter(meter: Meter) -> Meter:
     _check_dimensions(meter)
     _check_unit(meter)
     return meter
+
+
+def check_sense(meter: Meter) -> None:
+    """Refuse what no event could be counted by, in a definition that is new.
+
+    `Invalid` names the field and the column. A meter that is kept already is measured as ever.
+    """
+    if meter.filter:
+        _within("filter", lambda: check_expression(meter.filter, Kind.TRUTH))
+    for name, column in meter.aggregation.columns.items():
+        _within(f"aggregation/{name}", lambda name=name, column=column: _check_value(name, column))  # type: ignore[misc]
+
+
+def _check_value(name: str, column: Column) -> None:
+    value = check_expression(column.expression, column.kind)
+    never = None if value is None else misfit(name, column, value)
+    if never is not None:
+        raise refusal(column.expression, 1, f"No event would count: {never.sentence}")
 
 
 def is_same(kept: Meter, wanted: Meter) -> bool:
