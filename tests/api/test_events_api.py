@@ -91,6 +91,48 @@ def test_a_cloudevent_in_binary_mode_is_the_same_event(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "Application/JSON;charset=UTF-8",
+        "application/vnd.acme.call+json",
+        'application/ld+json; profile="x"; charset="utf-8"',
+        "text/json",
+    ],
+)
+def test_data_in_binary_mode_may_be_of_any_type_that_is_json(api: Api, content_type: str) -> None:
+    assert post(api, b'{"n": 1}', content_type, **BINARY).json()["counts"] == counts(accepted=1)
+    document = CLOUD | {"datacontenttype": content_type}
+    told = post(api, document, "application/cloudevents+json").json()["counts"]
+    assert told == counts(duplicate=1), "as in a document"
+
+
+@pytest.mark.parametrize(
+    ("header", "subject", "why"),
+    [
+        ("acme", "acme", "as it is"),
+        ("Euro%20%E2%82%AC%20%F0%9F%98%80", "Euro € 😀", "the example of the binding"),
+        ("%61cme", "acme", "encoded without need"),
+        ("m%c3%bcller", "müller", "small letters"),
+        ("50%2525", "50%25", "decoded once"),
+        ("50%", "50%", "what encodes nothing is itself"),
+        ('"acme corp"', "acme corp", "older senders put it in quotes"),
+        (r'"a\"b\\c"', r'a"b\c', "with backslashes in them"),
+        ('"%22x%22"', '"x"', "unquoted first, decoded then"),
+        ('5"', '5"', "quotes within are what they are"),
+    ],
+)
+def test_headers_are_decoded_as_the_binding_says(
+    api: Api, header: str, subject: str, why: str
+) -> None:
+    answer = post(api, b"{}", **(BINARY | {"ce-subject": header}))
+    assert answer.status_code == 200, answer.text
+    [event] = api.get("/v1/events").json()["results"]
+    assert event["customer"] == subject, why
+
+
+@pytest.mark.parametrize(
     ("headers", "body", "content_type", "status", "field", "why"),
     [
         ({"ce-time": "soon"}, b"{}", "application/json", 422, "time", "no time"),
@@ -105,12 +147,24 @@ def test_a_cloudevent_in_binary_mode_is_the_same_event(api: Api) -> None:
         ({"ce-subject": "%ff"}, b"{}", "application/json", 422, "ce-subject", "no UTF-8"),
         ({}, b'{}, "id": "2"', "application/json", 422, "data", "no way out of the data"),
         ({}, b"[1]", "application/json", 422, "data", "data are an object"),
+        ({"ce-subject": "%C0%A0"}, b"{}", "application/json", 422, "ce-subject", "overlong"),
+        (
+            {"ce-subject": "Müller".encode()},
+            b"{}",
+            "application/json",
+            422,
+            "ce-subject",
+            "not encoded",
+        ),
         ({}, b"<a/>", "application/xml", 415, "Content-Type", "not JSON"),
         ({}, b"{}", "application/x-ndjson", 415, "Content-Type", "one event only"),
+        ({}, b"{}", "application/json; charset=utf-16", 415, "Content-Type", "not UTF-8"),
+        ({}, b"{}", "application/json+zip", 415, "Content-Type", "JSON is not at its end"),
+        ({}, b"{}", "text/plain", 415, "Content-Type", "as senders without a type say"),
     ],
 )
 def test_what_is_no_cloudevent_in_binary_mode_is_refused(
-    api: Api, headers: dict[str, str], body: bytes, content_type: str, status: int, field: str,
+    api: Api, headers: dict[str, Any], body: bytes, content_type: str, status: int, field: str,
     why: str,
 ) -> None:  # fmt: skip
     answer = post(api, body, content_type, **(BINARY | headers))

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from tallybook.domain.events.event import SentEvent, kept_text
-from tallybook.domain.events.forms import Form
+from tallybook.domain.events.forms import Form, is_json
 from tallybook.domain.events.limits import (
     EARLIEST,
     LATEST,
@@ -123,8 +123,8 @@ def _cloudevent(members: Mapping[str, msgspec.Raw]) -> SentEvent:
             field="specversion",
             mend='Send "specversion": "1.0".',
         )
-    kind = _text(members, "datacontenttype", default="application/json").partition(";")[0].strip()
-    if "data_base64" in members or not (kind == "application/json" or kind.endswith("+json")):
+    is_read = is_json(_text(members, "datacontenttype", default=""))
+    if "data_base64" in members or not is_read:
         raise Invalid(
             "data_not_json",
             "The properties of a CloudEvent are read from data in JSON.",

@@ -37,10 +37,8 @@ def form_of(content_type: str) -> Form:
     Other types, and encodings of text other than UTF-8, are refused: guessing the form of a body
     is how half of it gets counted.
     """
-    name, *parameters = (part.strip().lower() for part in content_type.split(";"))
-    form = _NAMES.get(name)
-    charsets = [text.partition("=")[2].strip('"') for text in parameters if "charset" in text]
-    if form is None or any(charset not in {"utf-8", "utf8", "us-ascii"} for charset in charsets):
+    form = _NAMES.get(_name_of(content_type))
+    if form is None or not _is_utf8(content_type):
         raise UnsupportedForm(
             "unsupported_content_type",
             f"Events are not read from {content_type[:80]!r}.",
@@ -48,3 +46,21 @@ def form_of(content_type: str) -> Form:
             mend=f"Send UTF-8 as one of {', '.join(Form)}.",
         )
     return form
+
+
+def is_json(content_type: str) -> bool:
+    """Whether it names JSON in UTF-8: `application/json`, a type that ends in `+json`, or none."""
+    name = _name_of(content_type)
+    return (_NAMES.get(name) is Form.JSON or name.endswith("+json")) and _is_utf8(content_type)
+
+
+def _name_of(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _is_utf8(content_type: str) -> bool:
+    if ";" not in content_type:
+        return True
+    parameters = (part.strip().lower() for part in content_type.split(";")[1:])
+    charsets = (text.partition("=")[2].strip('"') for text in parameters if "charset" in text)
+    return all(charset in {"utf-8", "utf8", "us-ascii"} for charset in charsets)
