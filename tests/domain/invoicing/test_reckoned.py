@@ -19,7 +19,7 @@ from tallybook.domain.invoicing.charges import Charge, charges_due
 from tallybook.domain.invoicing.reckoned import billed_after, charges_reckoned, reckoning_of
 from tallybook.domain.kernel.errors import Refusal
 from tallybook.domain.kernel.instants import Span
-from tallybook.domain.subscriptions.calendar import Alignment
+from tallybook.domain.subscriptions.calendar import Alignment, Cycle
 from tallybook.domain.subscriptions.changes import Proration
 from tallybook.domain.subscriptions.changing import decide_change, effective_at, undo
 from tallybook.domain.subscriptions.course import Course, after, course_of, decide_course
@@ -35,7 +35,7 @@ from tallybook.domain.subscriptions.proration import Counting
 from tallybook.domain.subscriptions.reckoning import Side
 from tallybook.domain.subscriptions.recording import record_dated
 from tallybook.domain.subscriptions.subscription import Status
-from tallybook.domain.subscriptions.timeline import billed_timeline, terms_at
+from tallybook.domain.subscriptions.timeline import Terms, billed_timeline, terms_at
 from tallybook.domain.subscriptions.trials import Trial, after_trial
 
 SEATS = price("seats", "per_unit", unit_amount=5)
@@ -169,6 +169,13 @@ def played(
     return close(course, day(7, 3), billed), billed
 
 
+def year_of(terms: Terms) -> Cycle:
+    """The periods of the yearly fee."""
+    if terms.plan_version_id != BASIC.id:
+        return terms.cycle
+    return msgspec.structs.replace(terms.cycle, interval=Interval.YEAR)
+
+
 TRIALS = st.sampled_from([0, 0, 14, 45])
 
 
@@ -185,11 +192,12 @@ def test_every_second_of_every_fee_is_charged_once(
     At an instant that is billed, what was charged less what was given back is what is owed there.
     """
     course, billed = played(steps, trial_days=trial_days)
-    line = billed_timeline(course.basis.starts_at, course.basis.terms, course.changes)
+    agreed = course.basis.starts_at, course.basis.terms, course.changes
+    monthly, yearly = billed_timeline(*agreed), billed_timeline(*agreed, clock=year_of)
     for hour in hours:
         at = day(1) + timedelta(hours=hour)
-        terms = terms_at(line, at)
-        for key in ("base", "seats", "year"):
+        for key, line in (("base", monthly), ("seats", monthly), ("year", yearly)):
+            terms = terms_at(line, at)
             charged: Counter[tuple[Decimal, str]] = Counter()
             for charge in billed:
                 if charge.price.key == key and at in charge.service_period:

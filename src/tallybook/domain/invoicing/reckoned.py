@@ -6,7 +6,7 @@ charged by each price for the time that it was in force. Rules: docs/semantics/p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -26,7 +26,13 @@ from tallybook.domain.subscriptions.cycle import End, Open, Renew
 from tallybook.domain.subscriptions.proration import counted_in
 from tallybook.domain.subscriptions.reckoning import Part, Reckoned, reckon
 from tallybook.domain.subscriptions.subscription import Billed, Subscription
-from tallybook.domain.subscriptions.timeline import FOREVER, Terms, billed_timeline, cut
+from tallybook.domain.subscriptions.timeline import (
+    FOREVER,
+    Terms,
+    billed_timeline,
+    cut,
+    terms_at,
+)
 
 _TICK = timedelta(microseconds=1)
 
@@ -123,32 +129,41 @@ def _fees(
         quantity = quantity_owed(terms, price)
         return OwedFee(price, quantity) if quantity else None
 
-    def clock(terms: Terms) -> Cycle:
-        return _clock(prices.get(terms.plan_version_id), terms)
-
+    clock = _clock_of(prices)
     parts = reckon(course.basis, course.changes, then, until=until, fee=owed, clock=clock)
     for part in parts:
         version = version_of(course, prices, part.fee.price, part.span.starts)
         yield _charge(part, version)
 
 
-def _clock(price: Price | None, terms: Terms) -> Cycle:
+def _clock_of(prices: Mapping[str, Price]) -> Callable[[Terms], Cycle]:
     """The periods that a fee is owed by: its own, counted from the same anchor, or the plan's."""
-    if price is None or price.interval is None:
-        return terms.cycle
-    return msgspec.structs.replace(terms.cycle, interval=price.interval, count=price.interval_count)
+
+    def clock(terms: Terms) -> Cycle:
+        price = prices.get(terms.plan_version_id)
+        if price is None or price.interval is None:
+            return terms.cycle
+        return msgspec.structs.replace(
+            terms.cycle, interval=price.interval, count=price.interval_count
+        )
+
+    return clock
 
 
 def _ahead(course: Course, prices: Mapping[str, Price], until: datetime) -> datetime:
     """Up to when a fee in advance is owed once the period that ends at `until` has begun.
 
-    By a clock of its own that is the end of its own period, most often long ahead.
+    By a clock of its own that is the end of its own period, most often long ahead; also of one that
+    is over, and that nothing is given back of.
     """
-    terms = course.terms_at(until - _TICK)
-    price = None if terms is None else prices.get(terms.plan_version_id)
-    if terms is None or price is None or price.interval is None or not terms.is_charged:
+    if all(price.interval is None for price in prices.values()):
         return until
-    return next_boundary(_clock(price, terms), until - _TICK)
+    clock, basis = _clock_of(prices), course.basis
+    line = billed_timeline(basis.starts_at, basis.terms, course.changes, clock)
+    terms = terms_at(line, until - _TICK)
+    if terms is None or terms.plan_version_id not in prices or not terms.is_charged:
+        return until
+    return next_boundary(clock(terms), until - _TICK)
 
 
 def _charge(part: Part[OwedFee], plan_version_id: str) -> Charge:

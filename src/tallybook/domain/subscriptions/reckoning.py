@@ -26,7 +26,7 @@ from tallybook.domain.subscriptions.calendar import (
 )
 from tallybook.domain.subscriptions.changes import Change
 from tallybook.domain.subscriptions.proration import Counting, share_of_period
-from tallybook.domain.subscriptions.timeline import Terms, billed_timeline, cut
+from tallybook.domain.subscriptions.timeline import Terms, billed_timeline, cut, cycle_of
 
 _TICK = timedelta(microseconds=1)
 
@@ -77,10 +77,6 @@ class _Stretch(msgspec.Struct, Generic[F], frozen=True):
     fee: F
 
 
-def _own_cycle(terms: Terms) -> Cycle:
-    return terms.cycle
-
-
 def reckon(
     basis: Basis,
     changes: Sequence[Change],
@@ -88,7 +84,7 @@ def reckon(
     *,
     until: datetime,
     fee: Callable[[Terms], F | None],
-    clock: Callable[[Terms], Cycle] = _own_cycle,
+    clock: Callable[[Terms], Cycle] = cycle_of,
 ) -> tuple[Part[F], ...]:
     """The parts of one fee that are owed, or given back, when it is billed up to `until`.
 
@@ -119,7 +115,7 @@ def _owed(
     stretches: list[_Stretch[F]] = []
     if until <= basis.starts_at:
         return stretches
-    line = billed_timeline(basis.starts_at, basis.terms, changes)
+    line = billed_timeline(basis.starts_at, basis.terms, changes, clock)
     for segment in cut(line, Span(basis.starts_at, until)):
         owed = fee(segment.terms) if segment.terms.is_charged else None
         if owed is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -82,11 +82,22 @@ def timeline(starts_at: datetime, terms: Terms, changes: Iterable[Change]) -> Ti
     )
 
 
-def billed_timeline(starts_at: datetime, terms: Terms, changes: Iterable[Change]) -> Timeline:
-    """What fees are owed for: as `timeline`, with each change counted from where it is prorated.
+def cycle_of(terms: Terms) -> Cycle:
+    """The periods that a fee is owed by which has no clock of its own."""
+    return terms.cycle
 
-    One that is counted later than it holds has no say any more once another has the last word on
-    the same. What holds nowhere, since it came after the end, counts nowhere.
+
+def billed_timeline(
+    starts_at: datetime,
+    terms: Terms,
+    changes: Iterable[Change],
+    clock: Callable[[Terms], Cycle] = cycle_of,
+) -> Timeline:
+    """What a fee is owed for: as `timeline`, with each change counted from where it is prorated.
+
+    `clock` says by which periods the fee is owed. A change that is counted later than it holds has
+    no say any more once another has the last word on the same. What holds nowhere, since it came
+    after the end, counts nowhere.
     """
     real = _fold(starts_at, terms, [])
     counted: list[tuple[datetime, AnyWhat]] = []
@@ -95,7 +106,7 @@ def billed_timeline(starts_at: datetime, terms: Terms, changes: Iterable[Change]
         at = max(starts_at, change.effective_at)
         if terms_at(real, at) is None and not isinstance(change.what, Reactivate):
             continue
-        counts_from = _counts_from(real, at, change.proration)
+        counts_from = _counts_from(real, at, change.proration, clock)
         counted = [
             (min(since, counts_from) if _is_outdone(what, change.what) else since, what)
             for since, what in counted
@@ -289,8 +300,14 @@ def _is_outdone(earlier: AnyWhat, later: AnyWhat) -> bool:
     return any(isinstance(earlier, kind) and isinstance(later, kind) for kind in kinds)
 
 
-def _counts_from(real: Timeline, at: datetime, proration: Proration) -> datetime:
-    """From when a change counts, by the period that it falls in under the terms before it."""
+def _counts_from(
+    real: Timeline, at: datetime, proration: Proration, clock: Callable[[Terms], Cycle]
+) -> datetime:
+    """From when a change counts, by the period that it falls in under the terms before it.
+
+    Of the fee's own period and the subscription's that is the one that begins first, or ends last:
+    whichever of them was billed in one.
+    """
     if proration is Proration.PRORATED:
         return at
     held = next((run for run in _runs(real) if run[0].span.starts <= at < run[-1].span.ends), None)
@@ -299,7 +316,11 @@ def _counts_from(real: Timeline, at: datetime, proration: Proration) -> datetime
     starts, ends = held[0].span.starts, held[-1].span.ends
     if held[0].terms.is_trial:
         return starts if proration is Proration.FULL else ends
-    period = period_containing(held[0].terms.cycle, at, starts_at=starts, ends_at=ends)
+    terms = next(segment.terms for segment in held if at in segment.span)
+    periods = [
+        period_containing(cycle, at, starts_at=starts, ends_at=ends)
+        for cycle in (terms.cycle, clock(terms))
+    ]
     if proration is Proration.FULL:
-        return period.starts
-    return at if at == period.starts else period.ends
+        return min(period.starts for period in periods)
+    return max(at if at == period.starts else period.ends for period in periods)
