@@ -121,7 +121,9 @@ def load_adapter(topic: str, adapters: Path = ADAPTERS) -> Adapter | None:
 
 def judge(case: Case, adapter: Adapter) -> Outcome:
     """Run one case. Whatever the adapter raises, other than `NotSupported`, is a failure."""
-    given = copy.deepcopy(case.given)
+    given = copy.deepcopy(dict(case.given))
+    if "scale" in case.expect:  # to how many decimals to round is part of the question
+        given.setdefault("scale", case.expect["scale"])
     try:
         return Outcome(case, differs=tuple(differences(case.expect, adapter(given), case.given)))
     except NotSupported as missing:

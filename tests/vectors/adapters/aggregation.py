@@ -157,6 +157,7 @@ def _events(given: Given, type_: str, span: Span) -> Iterator[dict[str, Any]]:
     Without `recurring`, what was before the window is not part of the case.
     """
     looks_back = given.get("recurring") or "bucket" in given
+    default = {"op": "add"} if _has_operations(given) else {}
     if "initial" in given:
         before = (span.starts - TICK).isoformat()
         yield _event(type_, before, {"value": given["initial"]}, "initial")
@@ -164,19 +165,27 @@ def _events(given: Given, type_: str, span: Span) -> Iterator[dict[str, Any]]:
         at = parse_instant(event["at"])
         if looks_back or at >= span.starts:
             fields = {name: event[name] for name in ("value", "key", "op") if name in event}
-            own = {"props": event.get("props", {})} | fields
-            identity = event.get("id", f"e{number}")
-            yield _event(type_, event["at"], own, identity, event.get("source", "api"))
+            own = {"props": event.get("props", {})} | default | fields
+            yield _event(type_, event["at"], own, _identity(given, event, number))
 
 
-def _event(
-    type_: str, at: str, properties: dict[str, Any], identity: str, source: str = "api"
-) -> dict[str, Any]:
+def _identity(given: Given, event: Given, number: int) -> str:
+    """What the case says makes an event unique; where it says nothing, each is one of its own."""
+    named = given.get("dedupe_on")
+    return json.dumps([event.get(name) for name in named]) if named else f"e{number}"
+
+
+def _has_operations(given: Given) -> bool:
+    """Whether keys are added and removed; a key that is carried in was added before."""
+    held = given["type"] == "unique_count" and ("recurring" in given or _prorates(given))
+    return bool(held or any("op" in event for event in given["events"]))
+
+
+def _event(type_: str, at: str, properties: dict[str, Any], identity: str) -> dict[str, Any]:
     return {
         "type": type_,
         "customer": CUSTOMER,
         "id": f"{type_}/{identity}",
-        "source": source,
         "time": at,
         "properties": properties,
     }
@@ -187,10 +196,10 @@ def _path(name: str) -> str:
 
 
 def _aggregation(given: Given) -> AnyAggregation:
-    kind, prorate = given["type"], given.get("prorate", {}).get("mode")
+    kind, prorate = given["type"], _prorates(given)
     clamps = given.get("policy", {}).get("clamp_negative_to_zero")
     value = "max(value, 0)" if clamps else "value"
-    has_operations = any("op" in event for event in given["events"])
+    operation = "op" if _has_operations(given) else ""
     found: Mapping[tuple[str, str | None], AnyAggregation] = {
         ("count", None): Count(),
         ("sum", None): Sum(value=value, carries=bool(given.get("recurring"))),
@@ -200,15 +209,21 @@ def _aggregation(given: Given) -> AnyAggregation:
         ("max", None): Max(value=value),
         ("latest", None): Latest(value=value),
         ("weighted_sum", None): TimeWeighted(value=value, changes=True, per=TimeUnit.SPAN),
-        ("unique_count", None): UniqueCount(value="key", operation="op" if has_operations else ""),
+        ("unique_count", None): UniqueCount(value="key", operation=operation),
         ("unique_count", "active_whole_days"): UniqueCount(
             value="key", operation="op", held=Held.DAYS
         ),
     }
-    aggregation = found.get((kind, None if prorate == "fixed_days" else prorate))
+    aggregation = found.get((kind, prorate))
     if aggregation is None:
         raise NotSupported(f"{kind} prorated {prorate}")
     return aggregation
+
+
+def _prorates(given: Given) -> str | None:
+    """How an aggregation itself prorates: a number of days fixed beforehand only scales it."""
+    mode: str | None = given.get("prorate", {}).get("mode")
+    return None if mode == "fixed_days" else mode
 
 
 def _conversion(prorate: Mapping[str, Any]) -> Conversion | None:

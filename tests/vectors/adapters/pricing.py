@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -57,7 +58,8 @@ def answer(given: Given) -> dict[str, Any]:
         return {"filter": chosen.name if chosen else None}
     rated = rate_usage(price_of(given), portions_of(given))
     due = after_credits(rated.amount, [Decimal(credit) for credit in given.get("credits", ())])
-    return {"amount": rated.amount, "amount_due": due}
+    found = {"amount": rated.amount, "amount_due": due}
+    return found | {"lines": _lines(given)} if model == "filtered" else found
 
 
 def price_of(given: Given) -> Price:
@@ -76,6 +78,8 @@ def adjustments_of(given: Given) -> dict[str, Any]:
     }
     fields: dict[str, Any] = {}
     for name, value in given.get("adjust", {}).items():
+        if value is None:
+            continue
         if name == "unit_conversion":
             operation = {"divide": "divide_by", "multiply": "multiply_by"}[value["op"]]
             fields["conversion"] = {operation: value["factor"], "rounding": value.get("rounding")}
@@ -91,9 +95,13 @@ def adjustments_of(given: Given) -> dict[str, Any]:
 def portions_of(given: Given) -> list[Portion]:
     """The vector's usage, in whichever way it is given."""
     if given["model"] == "filtered":
-        if given["aggregation"] != "count":
+        if given["aggregation"] not in ("count", "sum"):
             raise NotSupported(f"filtered {given['aggregation']}")
-        return [Portion(Decimal(1), event["props"]) for event in given["events"]]
+        counts = given["aggregation"] == "count"
+        return [
+            Portion(Decimal(1 if counts else event["value"]), event.get("props", {}))
+            for event in given["events"]
+        ]
     if given["model"] == "composite":
         parts = enumerate(given["params"]["components"])
         return [Portion(Decimal(each["quantity"]), {"part": str(place)}) for place, each in parts]
@@ -131,10 +139,13 @@ def _tiered(model: str, params: Given, policy: Given) -> dict[str, Any]:
         "cap": "cap",
         "rate_percent": "rate_pct",
     }
-    tiers = [{names[name]: value for name, value in tier.items()} for tier in params["tiers"]]
+    tiers = [
+        {names[name]: value for name, value in tier.items() if value is not None}
+        for tier in params["tiers"]
+    ]
     switch = "zero_quantity_charges_first_flat_fee"
     fields = {"model": model, "tiers": tiers, switch: bool(policy.get(switch))}
-    if tiers[-1]["up_to"] is not None:
+    if "up_to" in tiers[-1]:
         fields["beyond"] = "last_tier"
     return fields
 
@@ -153,31 +164,48 @@ def _compound(model: str, params: Given, policy: Given) -> dict[str, Any]:
         sizes = [{"amount": tier["price"], "limits": tier["limits"]} for tier in params["tiers"]]
         return {"model": model, "dimension": "unit", "sizes": sizes}
     if model == "filtered":
-        return msgspec.to_builtins(_filtered(params))  # type: ignore[no-any-return]
+        return msgspec.to_builtins(_filtered(params, policy))  # type: ignore[no-any-return]
     raise NotSupported(f"model {model}")
 
 
-def _filtered(params: Given) -> Filtered:
+def _filtered(params: Given, policy: Given = MappingProxyType({})) -> Filtered:
     unit = {"model": "unit", "params": {"unit_price": "0"}}
     filters = [
         {
             "name": each["id"],
             "match": each["match"],
             "group_by": each.get("group_by", ()),
-            "rule": _fields(each.get("model", "unit"), each.get("params", unit["params"]), {}),
+            "rule": _fields(each.get("model", "unit"), each.get("params", unit["params"]), policy),
         }
         for each in params["filters"]
     ]
-    default = params.get("default", unit)
+    default = params.get("default") or unit
     return msgspec.convert(
         {
             "model": "filtered",
             "filters": filters,
-            "default": _fields(default["model"], default["params"], {}),
+            "default": _fields(default["model"], default["params"], policy),
             "known_values": params["known_values"],
         },
         Filtered,
     )
+
+
+def _lines(given: Given) -> list[dict[str, Any]]:
+    """What the portions of each filter, and of each group of one, come to by themselves."""
+    rule, price = _filtered(given["params"]), price_of(given)
+    split: dict[tuple[str | None, tuple[tuple[str, str], ...]], list[Portion]] = {}
+    for portion in portions_of(given):
+        chosen = rule.choose(portion.dimensions)
+        by = chosen.group_by if chosen else ()
+        group = tuple((name, portion.dimensions.get(name, "")) for name in by)
+        split.setdefault((chosen.name if chosen else None, group), []).append(portion)
+    found = []
+    for (name, group), portions in split.items():
+        rated = rate_usage(price, portions)
+        row = {"filter": name, "quantity": rated.quantity, "amount": rated.amount}
+        found.append(row | {"group": {key: value or None for key, value in group} or None})
+    return found
 
 
 def _usage_discount(given: Given) -> dict[str, Any]:

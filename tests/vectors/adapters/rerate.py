@@ -15,7 +15,7 @@ def answer(given: Mapping[str, Any]) -> dict[str, Any]:
     runs = [_portions(quantities) for quantities in given["cumulative"]]
     final_only = given.get("policy", {}).get("minimum_on_final_only")
     falls = MinimumFalls.FINAL_RUN if final_only else MinimumFalls.EVERY_RUN
-    return {"deltas": rerate(price_of(given), runs, scale=2, minimum=falls)}
+    return {"deltas": rerate(price_of(given), runs, scale=given.get("scale", 2), minimum=falls)}
 
 
 def _portions(quantities: str | list[str]) -> list[Portion]:

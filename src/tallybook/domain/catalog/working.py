@@ -91,11 +91,11 @@ def together(steps: Iterable[Step]) -> tuple[Step, ...]:
     """Steps of one kind at one unit amount put together, in the order they first appear.
 
     What many windows or events have done alike is told once. Terms in which they differ are left
-    out, those that count units are added.
+    out, those that count units are added. Steps that have other terms are not of one kind.
     """
-    kinds: dict[tuple[str, Decimal, str], list[Step]] = {}
+    kinds: dict[tuple[str, Decimal, str, tuple[str, ...]], list[Step]] = {}
     for step in steps:
-        kind = (step.code, step.unit_amount, step.labels.get("part", ""))
+        kind = (step.code, step.unit_amount, step.labels.get("part", ""), tuple(step.terms))
         kinds.setdefault(kind, []).append(step)
     return tuple(alike[0] if len(alike) == 1 else _sum(alike) for alike in kinds.values())
 
