@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import zipfile
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -71,7 +73,7 @@ def test_a_row_of_another_width_is_reported_and_reading_goes_on(tmp_path: Path) 
     [
         (b"", "no header"),
         (b"id,id\nx,1\n", "'id' more than once"),
-        (b"id,n\n\xff,1\n", "0xff"),
+        (b"id,\xff\nx,1\n", "0xff"),
     ],
 )
 def test_a_csv_that_cannot_be_trusted_is_refused(
@@ -79,6 +81,42 @@ def test_a_csv_that_cannot_be_trusted_is_refused(
 ) -> None:
     with pytest.raises(Invalid, match=reason):
         rows_of(written(tmp_path, "a.csv", content))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "why"),
+    [
+        (b"\xe5se,1", "the byte 0xe5 is no utf-8", "one row of an export is in another encoding"),
+        (b'y,"2"3', "expected after", "more behind the closing quote"),
+        (b'y,"2\nz,3\nw,"4"', "take in 3 lines", "a quote left open takes rows with it"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_reported_alone(
+    tmp_path: Path, line: bytes, reason: str, why: str
+) -> None:
+    """Also far from the end of what is read at once."""
+    many = b"".join(b"%d,1\n" % n for n in range(5_000))
+    read = rows_of(written(tmp_path, "a.csv", b"id,n\n" + many + line + b"\n" + many))
+    assert [row.number for row in read] == [*range(1, 10_002)], why
+    (broken,) = [row for row in read if isinstance(row, Broken)]
+    assert broken.number == 5_001
+    assert reason in broken.reason, why
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "why"),
+    [
+        ({"encoding": "utf-88"}, "encoding", "no encoding is called so"),
+        ({"encoding": "hex"}, "encoding", "not one of text"),
+        ({"delimiter": "||"}, "delimiter", "two characters"),
+    ],
+)
+def test_a_csv_cannot_be_read_by_what_means_nothing(
+    tmp_path: Path, options: dict[str, str], field: str, why: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        rows_of(written(tmp_path, "a.csv", b"id,n\nx,1\n"), **options)
+    assert refused.value.field == field, why
 
 
 def test_ndjson_keeps_every_number_as_it_was_written(tmp_path: Path) -> None:
@@ -100,10 +138,40 @@ def test_a_line_that_is_no_object_is_reported_by_its_number(tmp_path: Path) -> N
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("content", "kinds", "why"),
+    [
+        (b'\xef\xbb\xbf{"id":1}\n{"id":2}\n', [Row, Row], "a byte order mark, as Windows writes"),
+        (b'{"id":1}\r\n{"id":2}\r\n', [Row, Row], "lines as Windows ends them"),
+        (b'{"id":"\xe5"}\n{"id":2}\n', [Broken, Row], "a line in another encoding"),
+        (b'{"id":"\\ud800"}\n{"id":2}\n', [Broken, Row], "half a pair of surrogates is no text"),
+        (b"\xef\xbb\xbf", [], "a mark and nothing else"),
+    ],
+)
+def test_lines_of_json_as_others_write_them(
+    tmp_path: Path, content: bytes, kinds: list[type], why: str
+) -> None:
+    assert [type(row) for row in rows_of(written(tmp_path, "a.ndjson", content))] == kinds, why
+
+
 def test_a_json_array_is_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="JSON array") as refused:
         rows_of(written(tmp_path, "a.json", b'[{"id":1},\n{"id":2}]\n'))
     assert "jq" in refused.value.mend
+
+
+def test_a_zip_that_leads_astray_is_refused(tmp_path: Path) -> None:
+    """Its last record says that the list of its files begins where it does not."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.csv", "100,NEM13,200301011534,MDP1,Retailer1\n900\n")
+    content = bytearray(packed.getvalue())
+    place = content.rindex(b"PK\x05\x06") + 16
+    content[place : place + 4] = (
+        int.from_bytes(content[place : place + 4], "little") + 9
+    ).to_bytes(4, "little")
+    with pytest.raises(Invalid, match="breaks off"):
+        rows_of(written(tmp_path, "a.zip", bytes(content)), "nem")
 
 
 def test_a_gzip_cut_short_is_refused_not_taken_for_complete(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from litestar.testing import TestClient
 from tallybook.cli.importing.checkpoint import Checkpoint, content_hash
 from tallybook.cli.importing.importer import Import
 from tallybook.cli.importing.mapping import FileMapping, read_mapping
+from tallybook.cli.importing.rejected import RejectedFile
+from tallybook.cli.importing.report import Report
 
 HEADER = "request,at,account,tokens\n"
 ROWS = [f"r{n},2026-03-{n:02}T10:00:00Z,acme,{n}.50\n" for n in range(1, 21)]
@@ -160,12 +162,15 @@ class Cut(httpx.BaseTransport):
         return httpx.Response(answer.status_code, content=answer.content)
 
 
-def broken_off(api: TestClient[Litestar], path: Path, mapping: FileMapping) -> None:
+def broken_off(
+    api: TestClient[Litestar], path: Path, mapping: FileMapping, rejected: Path | None = None
+) -> None:
     """An import that ends by Ctrl-C after three batches of two."""
     headers = {"Authorization": api.headers["Authorization"]}
     cut = httpx.Client(base_url="http://cut", headers=headers, transport=Cut(api, 3))
+    wanted = Import(path, mapping, 2, connections=1, rejected=RejectedFile(rejected))
     with pytest.raises(KeyboardInterrupt):
-        Import(path, mapping, batch_size=2, connections=1).run(cut, "here")
+        wanted.run(cut, "here")
 
 
 def test_an_import_that_broke_off_goes_on_where_it_was(
@@ -175,9 +180,52 @@ def test_an_import_that_broke_off_goes_on_where_it_was(
     broken_off(api, usage_file, mapping)
     report = Import(usage_file, mapping, batch_size=2).run(api, "here")
     assert report.resumed == 6
-    assert report.verdicts == {"accepted": 14}
+    assert report.verdicts == {"accepted": 20}, "of the whole import"
     assert tokens(tallybook) == "220"
     assert Import(usage_file, mapping).run(api, "here").resumed == 0, "it was complete"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "resumed", "why"),
+    [
+        ("r.ndjson", "r.ndjson", 6, "the same file is gone on with"),
+        ("r.ndjson", None, 6, "the report tells of all, too"),
+        (None, "r.ndjson", 0, "what did not count before is in no file: it is sent again"),
+        ("other.ndjson", "r.ndjson", 0, "it is in another file"),
+    ],
+)
+def test_what_did_not_count_before_an_import_broke_off_is_told_after_it(
+    api: TestClient[Litestar],
+    tmp_path: Path,
+    first: str | None,
+    second: str | None,
+    resumed: int,
+    why: str,
+) -> None:
+    """Rows without a time or a customer are in its first batches and in its last."""
+    bad = ["b1,yesterday,acme,1\n", "b2,2026-03-01T10:00:00Z,,1\n"]
+    path = tmp_path / "usage.csv"
+    path.write_text(HEADER + "".join([*ROWS[:2], *bad, *ROWS[2:], "b3,,acme,1\n"]))
+    mapping = read_mapping(None, MAPPING)
+    broken_off(api, path, mapping, tmp_path / first if first else None)
+    rejected = RejectedFile(tmp_path / second if second else None)
+    report = Import(path, mapping, batch_size=2, rejected=rejected).run(api, "here")
+    assert (report.rows, report.resumed, report.unreadable) == (23, resumed, 2), why
+    assert report.verdicts["rejected"] == 1
+    assert not report.is_clean, why
+    assert sorted(problem.row for problem in report.problems) == [3, 4, 23], why
+    if second:
+        lines = (tmp_path / second).read_text().splitlines()
+        assert sorted(json.loads(line)["row"] for line in lines) == [3, 4, 23], why
+
+
+def test_a_file_for_what_did_not_count_that_cannot_be_written_is_told(
+    tallybook: Any, usage_file: Path, tmp_path: Path
+) -> None:
+    nowhere = tmp_path / "absent" / "rejected.ndjson"
+    ran = tallybook("ingest", str(usage_file), *MAPPED, "--rejected", str(nowhere), code=1)
+    assert "rejected.ndjson: cannot be written" in ran.err
+    assert tokens(tallybook) == "0"
 
 
 def test_a_checkpoint_is_not_believed_where_the_server_does_not_know_the_rows(
@@ -187,7 +235,7 @@ def test_a_checkpoint_is_not_believed_where_the_server_does_not_know_the_rows(
     mapping = read_mapping(None, MAPPING)
     checkpoint = Checkpoint(usage_file, content_hash(usage_file), mapping, "here")
     checkpoint.rows_done = 12
-    checkpoint.save()
+    checkpoint.save(Report(usage_file.name, rows=12), RejectedFile())
     report = Import(usage_file, mapping, batch_size=4).run(api, "here")
     assert report.resumed == 0
     assert report.verdicts["accepted"] + report.verdicts["duplicate"] == 20

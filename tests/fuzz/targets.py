@@ -10,19 +10,24 @@ from __future__ import annotations
 
 import io
 import json
+import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow
 from pyarrow import parquet
 
 from tallybook.api.bodies import unpacked
 from tallybook.cli.files.formats import FORMATS, open_file
 from tallybook.cli.files.rows import Broken, ReadOptions, Row
+from tallybook.cli.importing.events import EventMaker
+from tallybook.cli.importing.mapping import FileMapping, TimeMapping
 from tallybook.cli.importing.times import TimeFormat, instants
 from tallybook.domain.events import reading as readings
 from tallybook.domain.events.event import UsageEvent
@@ -44,6 +49,11 @@ _EVENT = UsageEvent(
     id="1",
     occurred_at=datetime(2026, 3, 1, tzinfo=UTC),
     properties={"a": "1.5", "b": "text", "c": '{"d":[1,2]}', "e": "", "f": "1e400"},
+)
+
+
+_MAPPING = FileMapping(
+    type="=call", customer="customer", time=TimeMapping("time"), id=("id", "n.a")
 )
 
 
@@ -118,9 +128,13 @@ def _file(name: str) -> Target:
             path.write_bytes(content)
             options = ReadOptions(client_key=lambda: b"k" * 32)
             with suppress(Refusal), open_file(path, name, options) as opened:
+                maker = EventMaker(_MAPPING, None, name="usage", content="")
                 for row in opened.rows():
                     assert isinstance(row, Row | Broken)
-                    is_read = is_read or isinstance(row, Row)
+                    if isinstance(row, Row):
+                        is_read = True
+                        with suppress(Refusal):
+                            json.loads(msgspec.json.encode(maker.make(row)))
         return is_read
 
     return read
@@ -135,6 +149,18 @@ TARGETS: Mapping[str, Target] = {
     **{f"time {each or 'as it is'}": _time(each) for each in ("", "seconds", "nanos", "%d/%m/%Y")},
     **{f"file {name}": _file(name) for name in FORMATS},
 }
+
+
+def _packed(content: bytes) -> tuple[bytes, bytes]:
+    """A zip and a tar of one file."""
+    zipped, tarred = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("usage", content)
+    with tarfile.open(fileobj=tarred, mode="w") as tar:
+        member = tarfile.TarInfo("usage")
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    return zipped.getvalue(), tarred.getvalue()
 
 
 def _parquet() -> bytes:
@@ -174,6 +200,7 @@ SEEDS: tuple[bytes, ...] = (
     b"200,VABD000163,E1Q1,1,E1,N1,METSER123,kWh,30,20030103\n"
     b"300,20030103," + b"1.1," * 48 + b"A,,,20030101153445,20030102023012\n900\n",
     b"100,NEM13,200301011534,MDP1,Retailer1\n900\n",
+    *_packed(b"100,NEM13,200301011534,MDP1,Retailer1\n900\n"),
     _parquet(),
     b"PAR1\x15\x04\x15\x00PAR1",
     b"\x00\xff\xfe\xed\xb0\x80",

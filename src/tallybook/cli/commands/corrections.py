@@ -9,8 +9,9 @@ import typer
 
 from tallybook.cli.client import Api
 from tallybook.cli.commands import events, ingest
-from tallybook.cli.importing.importer import Import, Report
+from tallybook.cli.importing.importer import Import
 from tallybook.cli.importing.mapping import read_mapping
+from tallybook.cli.importing.report import Report
 from tallybook.cli.progress import progress_bar
 from tallybook.cli.session import REFUSED, AsJson, Limit, explained, notes, session_of
 from tallybook.cli.tables import Column, moment, print_json, screen, show, show_one

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +11,10 @@ from rich.markup import escape
 
 from tallybook.cli.client import Api
 from tallybook.cli.files.formats import FORMATS
-from tallybook.cli.importing.importer import PROBLEMS_SHOWN, Import, Report
+from tallybook.cli.importing.importer import Import
 from tallybook.cli.importing.mapping import read_mapping
-from tallybook.cli.importing.sending import Problem
+from tallybook.cli.importing.rejected import RejectedFile
+from tallybook.cli.importing.report import Report
 from tallybook.cli.progress import progress_bar
 from tallybook.cli.session import REFUSED, AsJson, Session, explained, notes, session_of
 from tallybook.cli.tables import Column, print_json, screen, show
@@ -128,10 +127,11 @@ def ingest(
     with explained():
         read = read_mapping(mapping, given(options))
         wanted = Import(file, read, batch_size, connections, is_resumed=not from_start)
+        wanted.rejected = RejectedFile(rejected)
         if is_dry:
             print_json(wanted.sample(3))
             return
-    report = _run(session_of(context), wanted, rejected)
+    report = _run(session_of(context), wanted)
     if as_json:
         print_json(report)
     else:
@@ -140,14 +140,14 @@ def ingest(
         raise typer.Exit(REFUSED)
 
 
-def _run(session: Session, wanted: Import, rejected: Path | None) -> Report:
+def _run(session: Session, wanted: Import) -> Report:
     name = wanted.path.name
-    with session.open() as api, _kept(rejected) as keep, progress_bar(name) as tell:
-        wanted.watch, wanted.keep = tell, keep
+    with session.open() as api, progress_bar(name) as tell:
+        wanted.watch = tell
         try:
             return wanted.run(api.client, _where(api))
         except (KeyboardInterrupt, Refusal):
-            if wanted.report.verdicts:
+            if wanted.report.rows:
                 notes().print("Broken off. The same command goes on from here.")
             raise
 
@@ -172,7 +172,7 @@ def show_report(report: Report) -> None:
         "quarantined": report.verdicts.get("quarantined", 0),
         "not readable": report.unreadable,
         "left out by --where": report.skipped,
-        "sent before, resumed": report.resumed,
+        "of them before, resumed": report.resumed,
     }
     shown = [
         {"what": what, "rows": f"{count:,}"}
@@ -184,22 +184,11 @@ def show_report(report: Report) -> None:
     show(shown, (Column("", "what"), Column("rows", "rows", True)), as_json=False, title=title)
     if report.problems:
         screen().print("[bold red]These did not count[/], the first of them:")
-        first = sorted(report.problems[:PROBLEMS_SHOWN], key=lambda problem: problem.row)
+        first = sorted(report.problems, key=lambda problem: problem.row)
         is_archive = any(problem.file for problem in first)
         columns = (Column("file", "file"), *_PROBLEMS) if is_archive else _PROBLEMS
         # By way of JSON: an event read from NDJSON has the very digits of its numbers.
         show(msgspec.json.decode(msgspec.json.encode(first)), columns, as_json=False)
-
-
-@contextmanager
-def _kept(path: Path | None) -> Iterator[Callable[[Problem], None]]:
-    """Where problems are written, a line each, with the event; nowhere without a path."""
-    if path is None:
-        yield lambda _problem: None
-        return
-    encode = msgspec.json.Encoder().encode
-    with path.open("wb") as lines:
-        yield lambda problem: lines.writelines((encode(problem), b"\n"))
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:

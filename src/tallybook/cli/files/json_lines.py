@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from tallybook.cli.files.rows import Broken, Reading, ReadOptions, Row, unreadab
 from tallybook.cli.files.source import Source, open_source
 
 _LONGEST_LINE = 16 * 1024 * 1024
+_MEND = "Write one JSON object on each line, in UTF-8."
 
 
 class _JsonLines:
@@ -24,7 +26,9 @@ class _JsonLines:
     def rows(self) -> Iterator[Row | Broken]:
         decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
         for number, line in enumerate(self._lines(), 1):
-            if line.isspace():
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)  # noqa: PLW2901
+            if not line or line.isspace():
                 continue
             if number == 1 and line.lstrip().startswith(b"["):
                 raise unreadable(
@@ -34,8 +38,10 @@ class _JsonLines:
                 )
             try:
                 cells = decode(line)
+                if not line.isascii():
+                    line.decode()  # the decoder has not looked at the values
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                yield Broken(number, f"The line is not a JSON object: {error}.", "One per line.")
+                yield Broken(number, f"The line is not a JSON object: {error}.", _MEND)
                 continue
             yield Row(number, cells)
 
@@ -62,6 +68,9 @@ class _JsonLines:
 
 @contextmanager
 def read_json_lines(path: Path, _options: ReadOptions) -> Iterator[Reading]:
-    """Read NDJSON. A row's number is its line's; blank lines are passed over."""
+    """Read NDJSON. A row's number is its line's; blank lines are passed over.
+
+    So is a byte order mark.
+    """
     with open_source(path) as source:
         yield _JsonLines(source)

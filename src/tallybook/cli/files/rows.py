@@ -127,3 +127,12 @@ def cell_at(cells: Cells, column: str) -> Any:
 def unreadable(path: Path, why: str, mend: str) -> Invalid:
     """The refusal of a file as a whole."""
     return Invalid("unreadable_file", f"{path.name}: {why}", mend=mend)
+
+
+def unwritable(path: Path, error: OSError) -> Invalid:
+    """The refusal to write a file that cannot be."""
+    return Invalid(
+        "unwritable_file",
+        f"{path.name}: cannot be written: {error.strerror}.",
+        mend="Check the path.",
+    )

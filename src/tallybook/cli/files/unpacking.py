@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import shutil
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -13,11 +15,15 @@ from collections.abc import Iterator
 from typing import IO, Any, NamedTuple, TypeAlias, cast
 
 UNPACKING_ERRORS = (
-    OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile,
+    OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
 )  # fmt: skip
 """What a packed file that is damaged, cut short or locked raises while it is read."""
 
 Buffered: TypeAlias = "io.BufferedReader[Any]"
+_DAMAGED = (ValueError, RuntimeError, OverflowError, IndexError, struct.error)
+"""What zipfile raises beside its own where an archive leads astray, is encrypted, or is packed in a
+way that Python does not know."""
+
 LONGEST_LINE = 1024 * 1024
 _DEEPEST = 3
 _KEPT_IN_MEMORY_BYTES = 4 * 1024 * 1024
@@ -62,7 +68,7 @@ def _in_tar(stream: Buffered, depth: int) -> Iterator[tuple[str, Buffered]]:
 def _in_zip(stream: Buffered, depth: int) -> Iterator[tuple[str, Buffered]]:
     with tempfile.SpooledTemporaryFile(_KEPT_IN_MEMORY_BYTES) as kept:
         shutil.copyfileobj(stream, kept)
-        with zipfile.ZipFile(kept) as packed:
+        with _archive(kept) as packed:
             for member in packed.infolist():
                 if member.is_dir():
                     continue
@@ -71,10 +77,17 @@ def _in_zip(stream: Buffered, depth: int) -> Iterator[tuple[str, Buffered]]:
                     yield from text_files(member.filename, buffered, depth + 1)
 
 
+def _archive(stream: IO[bytes]) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(stream)
+    except _DAMAGED as error:
+        raise zipfile.BadZipFile(str(error)) from None
+
+
 def _opened(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
     try:
         return packed.open(member)
-    except RuntimeError as error:  # encrypted, or packed in a way that Python does not know
+    except _DAMAGED as error:
         raise zipfile.BadZipFile(str(error)) from None
 
 

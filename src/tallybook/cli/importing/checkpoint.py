@@ -12,20 +12,31 @@ import os
 import tempfile
 import time
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from tallybook.cli.files.rows import unreadable
 from tallybook.cli.importing.mapping import FileMapping
-from tallybook.cli.importing.sending import Batch
+from tallybook.cli.importing.rejected import RejectedFile
+from tallybook.cli.importing.report import Report
+from tallybook.cli.importing.sending import Answered, Batch
 
 _SECONDS_BETWEEN_SAVES = 1.0
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class Reached(msgspec.Struct, frozen=True):
+    """How far an import came: what became of the rows so far, and where it was written."""
+
     file: str
     rows_done: int
+    report: Report
+    rejected: str = ""
+    rejected_bytes: int = 0
+
+
+_decode = msgspec.json.Decoder(Reached, float_hook=msgspec.Raw).decode
 
 
 class Checkpoint:
@@ -36,34 +47,41 @@ class Checkpoint:
         self._file = path.name
         self._path = state_directory() / "imports" / f"{key}.json"
         self._outstanding: deque[Batch] = deque()
-        self._answered: set[int] = set()
+        self._answered: dict[int, Answered] = {}
         self.rows_done = 0
         self._saved_at = 0.0
 
-    def read(self) -> int:
-        """Rows that an unfinished import had got answers for; 0 if there is none."""
+    def read(self) -> Reached | None:
+        """How far an unfinished import had answers for all it sent; None if there is none."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_Kept).rows_done
+            return _decode(self._path.read_bytes())
         except (OSError, msgspec.DecodeError):
-            return 0
+            return None
 
     def sent(self, batch: Batch) -> None:
         """A batch is on its way; batches are told in file order."""
         self._outstanding.append(batch)
 
-    def answered(self, batch: Batch) -> None:
-        """A batch has its answer; the checkpoint follows once all before it have theirs."""
-        self._answered.add(batch.last_row)
+    def answered(self, answered: Answered) -> Iterator[Answered]:
+        """A batch has its answer: those that the checkpoint passes by it, in file order.
+
+        It passes a batch once all before it have their answers, too.
+        """
+        self._answered[answered.batch.last_row] = answered
         while self._outstanding and self._outstanding[0].last_row in self._answered:
             self.rows_done = self._outstanding.popleft().last_row
-            self._answered.discard(self.rows_done)
-        if time.monotonic() - self._saved_at > _SECONDS_BETWEEN_SAVES:
-            self.save()
+            yield self._answered.pop(self.rows_done)
 
-    def save(self) -> None:
+    @property
+    def is_due(self) -> bool:
+        """Whether it was not saved for a while."""
+        return time.monotonic() - self._saved_at > _SECONDS_BETWEEN_SAVES
+
+    def save(self, report: Report, rejected: RejectedFile) -> None:
         """Keep the checkpoint; where that cannot be done, the import just cannot be resumed."""
         self._saved_at = time.monotonic()
-        kept = msgspec.json.encode(_Kept(self._file, self.rows_done))
+        reached = Reached(self._file, self.rows_done, report, rejected.name, rejected.size_bytes())
+        kept = msgspec.json.encode(reached)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self._path.parent, delete=False) as unnamed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 
 from tallybook.cli.files.formats import open_file
 from tallybook.cli.files.rows import (
@@ -27,42 +25,17 @@ from tallybook.cli.importing.checkpoint import Checkpoint, content_hash
 from tallybook.cli.importing.client_key import client_key
 from tallybook.cli.importing.events import EventMaker
 from tallybook.cli.importing.mapping import FileMapping
-from tallybook.cli.importing.sending import EVENTS, Answered, Batch, Problem, send, send_all
+from tallybook.cli.importing.rejected import RejectedFile
+from tallybook.cli.importing.report import Report
+from tallybook.cli.importing.sending import EVENTS, Batch, Problem, send, send_all
 from tallybook.domain.kernel.errors import Refusal
-
-PROBLEMS_SHOWN = 10
-
-
-class Report(msgspec.Struct):
-    """What became of a file's rows.
-
-    `rows` were read; of them `skipped` did not meet the conditions, `resumed` were answered for by
-    an earlier run, `unreadable` could not be made events; the rest were sent and are in `verdicts`.
-    `files` is how many files there were in an archive.
-    """
-
-    file: str
-    rows: int = 0
-    skipped: int = 0
-    resumed: int = 0
-    unreadable: int = 0
-    verdicts: dict[str, int] = msgspec.field(default_factory=dict)
-    problems: list[Problem] = msgspec.field(default_factory=list)
-    files: int = 0
-    elapsed_seconds: float = 0.0
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether every row that was meant to count does."""
-        left_out = ("rejected", "conflict", "quarantined")
-        return not (self.unreadable or any(self.verdicts.get(verdict) for verdict in left_out))
 
 
 @dataclass(slots=True)
 class Import:
     """One file on its way to a path of the API.
 
-    `watch` is told (done, total, rows) as it goes, `keep` each problem.
+    `watch` is told (done, total, rows) as it goes; each problem is written to `rejected`.
     """
 
     path: Path
@@ -72,7 +45,7 @@ class Import:
     is_resumed: bool = True
     to: str = EVENTS
     watch: Callable[[int, int, int], None] = lambda _done, _total, _rows: None
-    keep: Callable[[Problem], None] = lambda _problem: None
+    rejected: RejectedFile = field(default_factory=RejectedFile)
     report: Report = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,27 +56,47 @@ class Import:
         started = time.monotonic()
         content = content_hash(self.path)
         checkpoint = Checkpoint(self.path, content, self.mapping, where)
-        rows_done = checkpoint.read() if self.is_resumed else 0
-        if rows_done and not self._is_known(client, rows_done, content):
-            rows_done = 0
-        checkpoint.rows_done = rows_done
+        if self.is_resumed:
+            self._go_on(checkpoint, client, content)
+        else:
+            self.rejected.begin()
         with self._open() as reading:
-            batches = self._batches(reading, content, rows_done)
+            batches = self._batches(reading, content, checkpoint.rows_done)
             try:
                 for answered in send_all(
                     client, _told(batches, checkpoint), connections=self.connections, to=self.to
                 ):
-                    self._account(answered)
-                    checkpoint.answered(answered.batch)
+                    for passed in checkpoint.answered(answered):
+                        for problem in self.report.add(passed):
+                            self.rejected.write(problem)
+                    if checkpoint.is_due:
+                        checkpoint.save(self.report, self.rejected)
                     self.watch(*reading.progress(), self.report.rows)
             except BaseException:
-                checkpoint.save()
+                checkpoint.save(self.report, self.rejected)
                 raise
+            finally:
+                self.rejected.end()
             if isinstance(reading, ReadingOfFiles):
                 self.report.files = reading.files
         checkpoint.forget()
         self.report.elapsed_seconds = round(time.monotonic() - started, 3)
         return self.report
+
+    def _go_on(self, checkpoint: Checkpoint, client: httpx.Client, content: str) -> None:
+        """Go on from where an earlier run broke off, if all it did is known; else begin anew."""
+        reached = checkpoint.read()
+        if (
+            reached is None
+            or not self.rejected.continues(reached.rejected, reached.rejected_bytes)
+            or not self._is_known(client, reached.rows_done, content)
+        ):
+            self.rejected.begin()
+            return
+        checkpoint.rows_done = reached.rows_done
+        self.report = reached.report
+        self.report.resumed = self.report.rows
+        self.rejected.begin(reached.rejected_bytes)
 
     def sample(self, count: int) -> list[dict[str, Any] | Problem]:
         """The first events that would be sent; for rows that cannot be events, why."""
@@ -135,42 +128,60 @@ class Import:
 
     def _batches(self, reading: Reading, content: str, rows_done: int) -> Iterator[Batch]:
         maker = self._maker(reading, content)
-        report = self.report
-        events: list[dict[str, Any]] = []
-        numbers: list[int] = []
-        files: list[str] = []
-        last_row = 0
+        filling = _Filling()
         for row in reading.rows():
-            last_row = row.number
-            report.rows += 1
             if row.number <= rows_done:
-                report.resumed += 1
                 continue
-            match _made(maker, row):
-                case None:
-                    report.skipped += 1
-                case Problem() as problem:
-                    report.unreadable += 1
-                    self._note(problem)
-                case event:
-                    events.append(event)
-                    numbers.append(row.line or row.number)
-                    files.append(row.file)
-            if len(events) == self.batch_size:
-                yield Batch(events, numbers, last_row, files=files)
-                events, numbers, files = [], [], []
-        if events:
-            yield Batch(events, numbers, last_row, files=files)
+            filling.take(row, _made(maker, row))
+            if filling.size >= self.batch_size:
+                yield filling.batch()
+                filling = _Filling()
+        if filling.read:
+            yield filling.batch()
 
-    def _account(self, answered: Answered) -> None:
-        self.report.verdicts = dict(Counter(self.report.verdicts) + Counter(answered.counts))
-        for problem in answered.problems:
-            self._note(problem)
 
-    def _note(self, problem: Problem) -> None:
-        if len(self.report.problems) < PROBLEMS_SHOWN:
-            self.report.problems.append(problem)
-        self.keep(problem)
+@dataclass(slots=True)
+class _Filling:
+    """A batch that rows are put into."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    unreadable: list[Problem] = field(default_factory=list)
+    read: int = 0
+    skipped: int = 0
+    last_row: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many rows take room in it."""
+        return len(self.events) + len(self.unreadable)
+
+    def take(self, row: Row | Broken, made: dict[str, Any] | Problem | None) -> None:
+        """Put in what was made of a row."""
+        self.read += 1
+        self.last_row = row.number
+        match made:
+            case None:
+                self.skipped += 1
+            case Problem():
+                self.unreadable.append(made)
+            case _:
+                self.events.append(made)
+                self.rows.append(row.line or row.number)
+                self.files.append(row.file)
+
+    def batch(self) -> Batch:
+        """The batch, to be sent."""
+        return Batch(
+            self.events,
+            self.rows,
+            self.last_row,
+            files=self.files,
+            read=self.read,
+            skipped=self.skipped,
+            unreadable=tuple(self.unreadable),
+        )
 
 
 def _made(maker: EventMaker, row: Row | Broken) -> dict[str, Any] | Problem | None:
@@ -178,10 +189,8 @@ def _made(maker: EventMaker, row: Row | Broken) -> dict[str, Any] | Problem | No
     number = row.line or row.number
     if isinstance(row, Broken):
         return Problem(number, "unreadable", row.field, row.reason, row.mend, file=row.file)
-    if not maker.keeps(row):
-        return None
     try:
-        return maker.make(row)
+        return maker.make(row) if maker.keeps(row) else None
     except Refusal as refusal:
         cells = {name: text_of(cell) for name, cell in row.cells.items()}
         return Problem(

@@ -22,24 +22,10 @@ EVENTS = "/v1/events"
 
 _PATIENCE_SECONDS = 120
 _LONGEST_PAUSE_SECONDS = 10
-_NOT_COUNTED = frozenset({"rejected", "conflict", "quarantined"})
+NOT_COUNTED = frozenset({"rejected", "conflict", "quarantined"})
+"""Verdicts on events that do not count."""
+
 _encode_lines = msgspec.json.Encoder().encode_lines
-
-
-class Batch(msgspec.Struct, frozen=True):
-    """Events to be sent in one request. `rows` are their numbers in the file.
-
-    `files` are the names of their files in an archive, if that is what is read.
-
-    `last_row` is the last row read when the batch was filled: once this and every batch before it
-    are answered, the file is done up to there. `body` is NDJSON, made when it is needed.
-    """
-
-    events: Sequence[Any]
-    rows: Sequence[int]
-    last_row: int
-    body: bytes = b""
-    files: Sequence[str] = ()
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -55,6 +41,28 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     mend: str = ""
     event: Any = None
     file: str = ""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Events to be sent in one request. `rows` are their numbers in the file.
+
+    `files` are the names of their files in an archive, if that is what is read.
+
+    `last_row` is the last row read when the batch was filled: once this and every batch before it
+    are answered, the file is done up to there. `body` is NDJSON, made when it is needed.
+
+    `read` rows were read since the batch before; of them `skipped` are not wanted, and `unreadable`
+    could not be made events.
+    """
+
+    events: Sequence[Any]
+    rows: Sequence[int]
+    last_row: int
+    body: bytes = b""
+    files: Sequence[str] = ()
+    read: int = 0
+    skipped: int = 0
+    unreadable: tuple[Problem, ...] = ()
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -98,6 +106,8 @@ def _has_failed(answered: Future[Answered]) -> bool:
 def send(client: httpx.Client, batch: Batch, to: str = EVENTS) -> Answered:
     """Send one batch; what is too large for one request goes in halves."""
     body = batch.body or _encode_lines(batch.events)
+    if not body:
+        return Answered(batch, {}, ())
     try:
         return _answered(batch, _post(client, body, to))
     except TooLarge as refusal:
@@ -162,6 +172,6 @@ def _answered(batch: Batch, answer: Any) -> Answered:
             batch.files[one["index"]] if batch.files else "",
         )
         for one in answer["results"]
-        if one["verdict"] in _NOT_COUNTED
+        if one["verdict"] in NOT_COUNTED
     )
     return Answered(batch, answer["counts"], problems)
