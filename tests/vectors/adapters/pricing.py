@@ -179,7 +179,7 @@ def _filtered(params: Given, policy: Given = MappingProxyType({})) -> Filtered:
         }
         for each in params["filters"]
     ]
-    default = params.get("default") or unit
+    default: Given = params.get("default") or unit
     return msgspec.convert(
         {
             "model": "filtered",
