@@ -64,6 +64,7 @@ def main() -> int:
         print(f"{name}: {'broken' if done.returncode else 'holds'} {runs[-1] if runs else ''}")
         if done.returncode:
             broken.append(name)
+            print(done.stdout[-3000:])
             print(done.stderr[-3000:])
     return 1 if broken else 0
 
