@@ -190,6 +190,27 @@ def violations(client: Client) -> int:
     return sum(day.get("violations", 0) for each in report["types"] for day in each["days"])
 
 
+@pytest.mark.parametrize(
+    ("time", "kept", "why"),
+    [
+        ("2026-03-31T23:59:59.9999999Z", "2026-03-31T23:59:59.999999Z", "cut: it stays in March"),
+        ("2026-03-31T23:59:60Z", "2026-03-31T23:59:59.999999Z", "a leap second, too"),
+        ("2026-03-30T23:59:60Z", None, "where none may be"),
+        ("", None, "no time"),
+    ],
+)
+def test_an_amended_time_is_read_as_one_sent(
+    client: Client, time: str, kept: str | None, why: str
+) -> None:
+    body = {"amendments": [{"id": "r5", "time": time}], "reason": "a clock"}
+    [result] = ask(client, "POST", "/v1/corrections/amend", body, 201)["results"]
+    if kept is None:
+        assert (result["verdict"], result["code"]) == ("refused", "not_a_time"), why
+        return
+    [found] = client.get("/v1/events", params={"id": result["new_id"]}).json()["results"]
+    assert found["occurred_at"] == kept, why
+
+
 def test_amendments_are_held_to_their_event_type(client: Client) -> None:
     client.put("/v1/event-types/call", json=STRICT)
     amendments = [

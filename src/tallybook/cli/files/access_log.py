@@ -17,6 +17,8 @@ from typing import Any
 from tallybook.cli.files.lines import read_lines
 from tallybook.cli.files.rows import Broken, Reading, ReadOptions, Row
 from tallybook.cli.files.unpacking import LONGEST_LINE, Line
+from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.instants import leap_second, to_utc
 
 COLUMNS = (
     "id", "at", "client", "address", "ident", "user", "method", "path", "query", "protocol",
@@ -87,6 +89,8 @@ def _read(line: Line, name: str, key: bytes, occurrences: _Occurrences) -> Row |
         at = _instant(found)
     except ValueError as error:
         return Broken(0, f"There is no such time: {error}.", "Mend the line.", "time", line.number)
+    except Invalid as refused:
+        return Broken(0, refused.message, refused.mend, "time", line.number)
     cells = {
         "id": occurrences.identify(text[found.start("day") :], at, line.number),
         "at": at,
@@ -131,10 +135,15 @@ def _instant(found: re.Match[str]) -> datetime:
     zone = found["zone"]
     offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:]))
     offset = -offset if zone[0] == "-" else offset
-    return datetime(
-        int(found["year"]), month, int(found["day"]), hour, minute, second,
+    at = datetime(
+        int(found["year"]), month, int(found["day"]), hour, minute, min(second, 59),
         tzinfo=timezone(offset),
     )  # fmt: skip
+    if second < 60:
+        return at
+    if second > 60:
+        raise ValueError("second must be in 0..60")
+    return leap_second(to_utc(at))
 
 
 def _request(written: str) -> dict[str, str]:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_FLOOR, Decimal
+from time import strptime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tallybook.cli.files.rows import text_of
 from tallybook.domain.kernel.decimals import parse_decimal
 from tallybook.domain.kernel.errors import Invalid
-from tallybook.domain.kernel.instants import parse_instant, zone
+from tallybook.domain.kernel.instants import (
+    leap_second,
+    parse_instant,
+    read_written,
+    second_before_leap,
+    zone,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = {
@@ -43,8 +50,9 @@ class TimeFormat(NamedTuple):
 def instants(time_format: TimeFormat) -> ToInstant:
     """The reader of such times; what cannot be read is refused at the field `time`.
 
-    Digits beyond a microsecond are cut. Of a local hour that occurs twice the first is taken; a
-    local time that never was, because clocks jumped over it, is refused.
+    Digits beyond a microsecond are cut; a leap second is the last of the second before it. Of a
+    local hour that occurs twice the first is taken; a local time that never was, because clocks
+    jumped over it, is refused.
     """
     pattern, local = time_format.pattern, None
     if time_format.timezone:
@@ -60,7 +68,12 @@ def instants(time_format: TimeFormat) -> ToInstant:
             mend=f"Add --time-format: {', '.join(_MICROSECONDS)}.",
         )
     if "%" in pattern:
-        return _written(lambda text: datetime.strptime(text, pattern), local, pattern)  # noqa: DTZ007
+        return _written(
+            lambda text: datetime.strptime(text, pattern),  # noqa: DTZ007
+            lambda text: _second_before_leap(text, pattern),
+            local,
+            pattern,
+        )
     if pattern:
         raise Invalid(
             "unknown_time_format",
@@ -68,7 +81,7 @@ def instants(time_format: TimeFormat) -> ToInstant:
             field="time_format",
             mend=f"Use {', '.join(_MICROSECONDS)}, or a pattern such as %d/%m/%Y %H:%M:%S.",
         )
-    return _written(datetime.fromisoformat, local, "RFC 3339")
+    return _written(read_written, second_before_leap, local, "RFC 3339")
 
 
 def _counts(factor: Decimal, base: datetime) -> ToInstant:
@@ -83,16 +96,39 @@ def _counts(factor: Decimal, base: datetime) -> ToInstant:
     return to_instant
 
 
-def _written(read: Callable[[str], datetime], local: ZoneInfo | None, kind: str) -> ToInstant:
+def _second_before_leap(text: str, pattern: str) -> datetime | None:
+    """The second before the one that is the 60th by the pattern; None for others."""
+    try:
+        parts = strptime(text, pattern)
+    except ValueError:
+        return None
+    if parts.tm_sec != 60:
+        return None
+    offset = timezone(timedelta(seconds=parts.tm_gmtoff)) if "%z" in pattern else None
+    return datetime(*parts[:5], 59, tzinfo=offset)
+
+
+def _written(
+    read: Callable[[str], datetime],
+    read_before_leap: Callable[[str], datetime | None],
+    local: ZoneInfo | None,
+    kind: str,
+) -> ToInstant:
+    """Times read by `read`; one that it cannot read may be a leap second."""
+
     def to_instant(cell: Any) -> datetime:
         if isinstance(cell, datetime):
-            written = cell
-        else:
-            text = text_of(cell).strip()
-            try:
-                written = read(text)
-            except ValueError:
-                raise _unreadable(text, kind) from None
+            return in_utc(cell)
+        text = text_of(cell).strip()
+        try:
+            return in_utc(read(text))
+        except ValueError:
+            before = read_before_leap(text)
+        if before is None:
+            raise _unreadable(text, kind)
+        return leap_second(in_utc(before), field="time")
+
+    def in_utc(written: datetime) -> datetime:
         if written.tzinfo is None and local is None:
             raise Invalid(
                 "time_without_zone",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -99,10 +99,14 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True):
         return Span(self.starts, self.ends)
 
 
+_RFC_3339 = msgspec.Meta(extra_json_schema={"format": "date-time"})
+
+
 class Amendment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an event should have been: each field given takes the place of the event's own.
 
-    `properties` replace all of them, each a JSON value with the very digits of its numbers.
+    `properties` replace all of them, each a JSON value with the very digits of its numbers. `time`
+    is RFC 3339, read as that of an event sent: an instant made of it before would have lost digits.
     `new_id` is the replacement's id; else it is derived.
     """
 
@@ -111,7 +115,7 @@ class Amendment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     new_id: str | None = None
     type: str | None = None
     customer: str | None = None
-    time: datetime | None = None
+    time: Annotated[str, _RFC_3339] | None = None
     actor: str | None = None
     properties: dict[str, msgspec.Raw] | None = None
 
@@ -149,13 +153,13 @@ def identity_within(event_id: str, correction_id: str) -> str:
 def amended(event: StoredEvent, amendment: Amendment, correction_id: str) -> dict[str, Any]:
     """The replacement, as a sender would write it."""
     new_id = amendment.new_id or identity_within(event.id, correction_id)
-    moment = amendment.time or event.occurred_at
+    occurred_at = event.occurred_at.isoformat()
     return {
         "type": amendment.type if amendment.type is not None else event.type,
         "customer": amendment.customer if amendment.customer is not None else event.customer,
         "id": new_id,
         "source": event.source,
-        "time": moment.isoformat(),
+        "time": amendment.time if amendment.time is not None else occurred_at,
         "actor": amendment.actor if amendment.actor is not None else event.actor,
         "properties": event.properties if amendment.properties is None else amendment.properties,
     }

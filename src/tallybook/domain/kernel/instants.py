@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from calendar import monthrange
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -50,17 +52,61 @@ def to_utc(instant: datetime, *, field: str = "") -> datetime:
 
 
 def parse_instant(text: str, *, field: str = "") -> datetime:
-    """Read an RFC 3339 time. Digits beyond a microsecond are cut, never rounded up."""
+    """Read an RFC 3339 time. Digits beyond a microsecond are cut, never rounded up.
+
+    A leap second is the last microsecond of the second before it.
+    """
     try:
-        instant = datetime.fromisoformat(text)
+        return to_utc(read_written(text), field=field)
     except ValueError:
+        before = second_before_leap(text)
+    if before is not None:
+        return leap_second(to_utc(before, field=field), field=field)
+    raise Invalid(
+        "not_a_time",
+        f"{text[:40]!r} is not an RFC 3339 time.",
+        field=field,
+        mend="Send a time such as 2026-03-01T12:30:00Z.",
+    )
+
+
+def read_written(text: str) -> datetime:
+    """A time as it is written, with a zone or without; `ValueError` if it is none."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        if not text.endswith("z"):
+            raise
+        return datetime.fromisoformat(f"{text[:-1]}Z")
+
+
+_LEAP = re.compile(r"(.+[0-9]:[0-9][0-9]):60(?:[.,][0-9]+)?([zZ]|[+-][0-9:]+)?")
+
+
+def second_before_leap(text: str) -> datetime | None:
+    """The second before the one that `text` calls the 60th, as it is written; None for others."""
+    found = _LEAP.fullmatch(text)
+    try:
+        return found and read_written(f"{found[1]}:59{found[2] or ''}")
+    except ValueError:
+        return None
+
+
+def leap_second(before: datetime, *, field: str = "") -> datetime:
+    """What a leap second is kept as, by the second before it: its last microsecond.
+
+    So it stays in the day and the month that it ends. `Invalid` where there can be none: they are
+    put in at the end of a month, in UTC.
+    """
+    ends_a_month = before.day == monthrange(before.year, before.month)[1]
+    if not ends_a_month or (before.hour, before.minute, before.second) != (23, 59, 59):
         raise Invalid(
             "not_a_time",
-            f"{text[:40]!r} is not an RFC 3339 time.",
+            f"There is no leap second after {before:%Y-%m-%dT%H:%M:%S}Z.",
             field=field,
-            mend="Send a time such as 2026-03-01T12:30:00Z.",
-        ) from None
-    return to_utc(instant, field=field)
+            mend="Send seconds from 0 to 59; a month may end at 23:59:60 in UTC.",
+        )
+    return before.replace(microsecond=999_999)
 
 
 def zone(name: str, *, field: str = "timezone") -> ZoneInfo:
