@@ -12,7 +12,13 @@ import msgspec
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Price, Timing
-from tallybook.domain.invoicing.charges import Charge, RatedCharge, rate_fee, rate_metered
+from tallybook.domain.invoicing.charges import (
+    Charge,
+    RatedCharge,
+    rate_fee,
+    rate_metered,
+    supposed_charge,
+)
 from tallybook.domain.invoicing.footing import Footing
 from tallybook.domain.invoicing.whole_bill import rate_bill
 from tallybook.domain.kernel.errors import Refusal
@@ -221,7 +227,8 @@ def _charged(
             continue
         if price.meter is not None:
             wanted = wanted_by(price, meters[price.meter], one.customer, span, pool)
-            charges.append((Charge(price=price, service_period=span), wanted))
+            charge = supposed_charge(price, span, one.customer.timezone)
+            charges.append((charge, wanted))
         elif quantity := quantities.get(price.key, Decimal(0 if price.is_optional else 1)):
             charges.append((_fee(price, quantity, span), None))
     return _Rated(version, bills.footing(one, version, span), tuple(charges))

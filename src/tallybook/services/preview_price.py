@@ -12,7 +12,13 @@ import msgspec
 from tallybook.domain.catalog.plan import PlanTerms, PlanVersion
 from tallybook.domain.catalog.usage_need import Circumstances, Portion
 from tallybook.domain.catalog.working import RatedLine
-from tallybook.domain.invoicing.charges import Charge, RatedCharge, rate_fee, rate_metered
+from tallybook.domain.invoicing.charges import (
+    Charge,
+    RatedCharge,
+    rate_fee,
+    rate_metered,
+    supposed_charge,
+)
 from tallybook.domain.invoicing.conditions import ConditionLine
 from tallybook.domain.invoicing.footing import Footing, HeldCoupon
 from tallybook.domain.invoicing.invoice import LineKind
@@ -85,7 +91,7 @@ def preview_price(
     span = Span(now, now)
     circumstances = Circumstances(timezone=timezone, period=span)
 
-    charges = _charges(terms, span, named=usage)
+    charges = _charges(terms, span, timezone, named=usage)
 
     def rate(place: int, allowance_left: Decimal | None) -> RatedCharge:
         price = charges[place].price
@@ -137,7 +143,7 @@ def preview_usage(
         if price.meter is not None
     }
     sheet = measure_charges(wiring, organization_id, wanted.values(), as_of=as_of)
-    charges = _charges(terms, span)
+    charges = _charges(terms, span, who.timezone)
 
     def rate(place: int, allowance_left: Decimal | None) -> RatedCharge:
         charge = charges[place]
@@ -150,10 +156,12 @@ def preview_usage(
     return _bill(terms, charges, supposed_footing(terms, span, held), rate)
 
 
-def _charges(terms: PlanTerms, span: Span, *, named: Container[str] = ()) -> list[Charge]:
+def _charges(
+    terms: PlanTerms, span: Span, timezone: str, *, named: Container[str] = ()
+) -> list[Charge]:
     """Every price of the plan, but of its add-ons only those that are named."""
     return [
-        Charge(price=price, service_period=span)
+        supposed_charge(price, span, timezone)
         for price in terms.prices
         if not price.is_optional or price.key in named
     ]

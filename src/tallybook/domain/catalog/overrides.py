@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from tallybook.domain.catalog.in_force import Prorates
 from tallybook.domain.catalog.plan import PlanTerms, PlanVersion
 from tallybook.domain.catalog.price import AnyRule, Price
 from tallybook.domain.catalog.shared_allowance import SharedAllowance
@@ -31,6 +32,7 @@ class PriceOverride(
     discount_pct: Decimal | msgspec.UnsetType = msgspec.UNSET
     maximum: Decimal | msgspec.UnsetType | None = msgspec.UNSET
     minimum: Decimal | msgspec.UnsetType | None = msgspec.UNSET
+    prorates: Prorates | msgspec.UnsetType = msgspec.UNSET
 
     def of(self, price: Price) -> Price:
         """The price as it is by this."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
 from tallybook.domain.catalog.adjustments import Conversion, NegativeQuantity, check_limits
+from tallybook.domain.catalog.in_force import InForce, Piece, Prorates
 from tallybook.domain.catalog.interval import Interval
 from tallybook.domain.catalog.models.bucketed import Bucketed
 from tallybook.domain.catalog.models.capacity import Capacity
@@ -32,6 +34,7 @@ from tallybook.domain.catalog.models.volume import Volume
 from tallybook.domain.catalog.usage_need import UsageNeed
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.identifiers import checked_key
+from tallybook.domain.kernel.instants import Span
 
 __all__ = [
     "AnyRule",
@@ -62,6 +65,18 @@ AnyRule = (
     | PriceList
 )  # fmt: skip
 """Every pricing model, told apart by `model`."""
+
+
+_HALF = InForce(
+    (
+        Piece(
+            Span(datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 4, 16, tzinfo=UTC)),
+            Span(datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)),
+        ),
+    ),
+    "UTC",
+)
+"""Half a period, to see what shrinks."""
 
 
 class Timing(StrEnum):
@@ -98,7 +113,8 @@ class Price(
     the rule, `discount_pct`, `maximum`, `minimum`.
 
     A fee that is an add-on (`is_optional`) is owed once somebody takes some of it. `in_currency`
-    has the amounts for the plan's other currencies. `product` is what is sold by it.
+    has the amounts for the plan's other currencies. `product` is what is sold by it. `prorates` is
+    what of a usage price shrinks where it is in force for a part of a period.
     """
 
     key: str
@@ -118,6 +134,7 @@ class Price(
     is_optional: bool = False
     in_currency: dict[str, Amounts] = {}
     product: str = ""
+    prorates: Prorates = Prorates.NONE
 
     def priced_in(self, currency: str) -> Price:
         """The price with the amounts of one currency alone: the plan's first where it has none."""
@@ -132,6 +149,16 @@ class Price(
             maximum=amounts.maximum,
             minimum=amounts.minimum,
             in_currency={},
+        )
+
+    def prorated(self, within: InForce) -> Price:
+        """The price as it is for a part of a period, by what it says that shrinks."""
+        return msgspec.structs.replace(
+            self,
+            rule=self.rule.prorated(within),
+            allowance=within.units(self.allowance),
+            maximum=within.limit(self.maximum),
+            minimum=within.limit(self.minimum),
         )
 
     @property
@@ -184,6 +211,7 @@ class Price(
                 )
         self._check_clock()
         self._check_source()
+        self._check_prorates()
 
     def _check_clock(self) -> None:
         """A clock of its own is for fees in advance."""
@@ -210,6 +238,33 @@ class Price(
                 field="interval",
                 mend="Leave interval out, or send timing in_advance and no meter.",
             )
+
+    def _check_prorates(self) -> None:
+        """A fee is charged for its share of a period anyway; and something must shrink."""
+        if self.prorates is Prorates.NONE:
+            return
+        if self.meter is None:
+            raise Invalid(
+                "fee_prorates",
+                "A fee is charged for its share of a period without being told to.",
+                field="prorates",
+                mend="Leave prorates out of prices that have no meter.",
+            )
+        if not self._shrinks:
+            raise Invalid(
+                "nothing_to_prorate",
+                f"Nothing of the price is for a whole period in {self.prorates.value}, so that "
+                "nothing would shrink.",
+                field="prorates",
+                mend="Leave it out; or send all, if the price has flat amounts or limits.",
+            )
+
+    @property
+    def _shrinks(self) -> bool:
+        """Whether the half of a period would be another price."""
+        half = msgspec.structs.replace(_HALF, prorates=self.prorates)
+        amounts = (self.minimum, self.maximum) if self.prorates is Prorates.ALL else ()
+        return bool(self.allowance or any(amounts)) or self.rule.shrinks(half)
 
     def _check_source(self) -> None:
         """What only usage can have is refused of a fee, and the reverse."""

@@ -22,7 +22,7 @@ class SharedAllowance(
 
     They are units that are priced, after a price's conversion, and are used up in the order of the
     plan's prices. What is left is good for `keeps_periods` more periods; no more than
-    `keeps_at_most` is carried in all.
+    `keeps_at_most` is carried in all. `prorates` shrinks the units of a period that is cut short.
     """
 
     key: str
@@ -31,6 +31,7 @@ class SharedAllowance(
     prices: tuple[str, ...]
     keeps_periods: int = 0
     keeps_at_most: Decimal | None = None
+    prorates: bool = False
 
     def check(self, prices: Mapping[str, Price]) -> None:
         """Refuse an allowance of nothing, or of prices that cannot share one."""

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from tallybook.domain.catalog.in_force import InForce, Prorates, all_of
 from tallybook.domain.catalog.models.flat import Flat
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Price, Timing
@@ -21,10 +22,17 @@ from tallybook.domain.kernel.decimals import exactly
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.shares import WHOLE, Share
 from tallybook.domain.metering.meter import Evidence, Meter, Usage
+from tallybook.domain.rating.in_force_wording import in_force_step
 from tallybook.domain.rating.rate import rate_price, rate_usage
 from tallybook.domain.rating.share_wording import share_code
+from tallybook.domain.subscriptions.calendar import Cycle
 from tallybook.domain.subscriptions.cycle import End, Open, Renew
-from tallybook.domain.subscriptions.proration import CountedIn, counted_in, share_of_period
+from tallybook.domain.subscriptions.proration import (
+    CountedIn,
+    counted_in,
+    in_force_within,
+    share_of_period,
+)
 from tallybook.domain.subscriptions.reckoning import Side
 from tallybook.domain.subscriptions.subscription import Subscription
 
@@ -32,8 +40,9 @@ from tallybook.domain.subscriptions.subscription import Subscription
 class Charge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A price that is owed for `service_period`, and the share of a full period that this is.
 
-    Of a fee also how many, and whether it is charged or given back. `plan_version_id` is the
-    version that the price is of; "" where it is only thought of.
+    Of a fee also how many, and whether it is charged or given back. Of usage whose price shrinks
+    with its time, `in_force` is for how much of its period it is. `plan_version_id` is the version
+    that the price is of; "" where it is only thought of.
     """
 
     price: Price
@@ -43,6 +52,7 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     quantity: Decimal = ONE
     side: Side = Side.CHARGE
     plan_version_id: str = ""
+    in_force: InForce | None = None
 
 
 class RatedCharge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -73,7 +83,7 @@ def _charges(
     for price in plan.prices:
         if price.meter is not None:
             if ended is not None:
-                yield Charge(price=price, service_period=ended, plan_version_id=plan.id)
+                yield usage_charge(price, ended, subscription.cycle, plan.id)
             continue
         if price.is_optional:
             continue
@@ -92,6 +102,29 @@ def _charges(
                 counted_in=unit,
                 plan_version_id=plan.id,
             )
+
+
+def usage_charge(price: Price, span: Span, cycle: Cycle, plan_version_id: str) -> Charge:
+    """The usage of a span, at a price that is in force in it."""
+    within = None
+    if price.prorates is not Prorates.NONE:
+        within = _shrinking(price, in_force_within(cycle, [span], price.prorates))
+    return Charge(
+        price=price, service_period=span, plan_version_id=plan_version_id, in_force=within
+    )
+
+
+def supposed_charge(price: Price, span: Span, timezone: str) -> Charge:
+    """A price for a span that stands for a whole period, for who only thinks of it."""
+    within = None
+    if price.prorates is not Prorates.NONE:
+        within = _shrinking(price, all_of(span, timezone, price.prorates))
+    return Charge(price=price, service_period=span, in_force=within)
+
+
+def _shrinking(price: Price, within: InForce) -> InForce | None:
+    """None where nothing shrinks: of a whole period only what is in force by days does."""
+    return None if within.is_whole and not price.rule.changes_by_day else within
 
 
 def rate_fee(charge: Charge) -> RatedCharge:
@@ -143,11 +176,17 @@ def rate_metered(
     and the line says so. `allowance_left` is what is left of an allowance that the price shares.
     `pool` are those whose usage it is, where that is not the customer's own alone.
     """
-    price = charge.price
+    price, within = charge.price, charge.in_force
+    if within is not None:
+        with exactly():
+            price = price.prorated(within)
     rows = [row for row in usage if all(row.dimensions[k] == v for k, v in price.match.items())]
     around = Circumstances(timezone=customer.timezone, period=charge.service_period)
     portions = [_portion(price, row) for row in rows]
     rated = rate_usage(price, portions, around, allowance_left=allowance_left)
+    if within is not None and not within.is_whole:
+        steps = (in_force_step(within), *rated.working)
+        rated = RatedLine(rated.quantity, rated.amount, steps)
     if price.need.lookback_days:
         rated = _within_period(rated, rows, charge.service_period)
     proof = UsageProof(

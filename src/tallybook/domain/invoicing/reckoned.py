@@ -14,7 +14,7 @@ import msgspec
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Price, Timing
-from tallybook.domain.invoicing.charges import Charge
+from tallybook.domain.invoicing.charges import Charge, usage_charge
 from tallybook.domain.invoicing.invoice import Reckoning
 from tallybook.domain.invoicing.one_off import charges_once, version_of
 from tallybook.domain.kernel.instants import Span
@@ -180,7 +180,7 @@ def _charge(part: Part[OwedFee], plan_version_id: str) -> Charge:
 
 def _usage(course: Course, prices: Mapping[str, Price], ended: Span) -> Iterator[Charge]:
     """Usage of the period by the price in force; of a trial and of a pause there is none."""
-    spans: list[tuple[Price, Span]] = []
+    spans: list[tuple[Price, Span, Cycle]] = []
     for segment in cut(course.line, ended):
         price = prices.get(segment.terms.plan_version_id)
         if price is None or price.meter is None or not segment.terms.is_charged:
@@ -188,10 +188,10 @@ def _usage(course: Course, prices: Mapping[str, Price], ended: Span) -> Iterator
         span = segment.span
         if spans and spans[-1][0] == price and spans[-1][1].ends == span.starts:
             span = Span(spans.pop()[1].starts, span.ends)
-        spans.append((price, span))
-    for price, span in spans:
+        spans.append((price, span, segment.terms.cycle))
+    for price, span, cycle in spans:
         version = version_of(course, prices, price, span.starts)
-        yield Charge(price=price, service_period=span, plan_version_id=version)
+        yield usage_charge(price, span, cycle, version)
 
 
 def _counted_until(course: Course, ends: datetime) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from tallybook.domain.catalog.in_force import Prorates
 from tallybook.domain.catalog.shared_allowance import SharedAllowance
 from tallybook.domain.catalog.working import ZERO, RatedLine, Step
 from tallybook.domain.invoicing.charges import RatedCharge
@@ -12,7 +13,9 @@ from tallybook.domain.invoicing.conditions import ConditionLine
 from tallybook.domain.invoicing.footing import KEPT, Footing
 from tallybook.domain.invoicing.invoice import LineKind
 from tallybook.domain.kernel.decimals import exactly
+from tallybook.domain.kernel.instants import Span
 from tallybook.domain.rating.allowances import Carried, close_allowance
+from tallybook.domain.subscriptions.proration import in_force_within
 
 
 class SharedUnits:
@@ -29,6 +32,10 @@ class SharedUnits:
             allowance.key: carried_into(footing, allowance)
             for allowance in footing.plan.shared_allowances
         }
+        self._granted = {
+            allowance.key: units_of(footing, allowance)
+            for allowance in footing.plan.shared_allowances
+        }
         self._used = {allowance.key: ZERO for allowance in footing.plan.shared_allowances}
 
     def left_for(self, price_key: str) -> Decimal | None:
@@ -38,7 +45,7 @@ class SharedUnits:
             return None
         with exactly():
             carried = sum((each.units for each in self._carried[allowance.key]), ZERO)
-            return allowance.units + carried - self._used[allowance.key]
+            return self._granted[allowance.key] + carried - self._used[allowance.key]
 
     def take(self, charged: RatedCharge) -> None:
         """Note what a rated price was covered with."""
@@ -65,13 +72,13 @@ class SharedUnits:
     def _steps(self, allowance: SharedAllowance, used: Decimal) -> Iterator[Step]:
         carried = self._carried[allowance.key]
         closed = close_allowance(
-            allowance.units,
+            self._granted[allowance.key],
             used,
             carried=carried,
             keeps_periods=0 if self._footing.is_last else allowance.keeps_periods,
             at_most=allowance.keeps_at_most,
         )
-        yield Step("allowance_granted", allowance.units, ZERO, ZERO)
+        yield Step("allowance_granted", self._granted[allowance.key], ZERO, ZERO)
         for each in carried:
             yield Step("allowance_carried", each.units, ZERO, ZERO)
         yield Step("allowance_used", used, ZERO, ZERO)
@@ -80,6 +87,20 @@ class SharedUnits:
             yield Step(KEPT, each.units, ZERO, ZERO, terms)
         if closed.lost:
             yield Step("allowance_lost", closed.lost, ZERO, ZERO)
+
+
+def units_of(footing: Footing, allowance: SharedAllowance) -> Decimal:
+    """What an allowance grants in the period: its share, where it shrinks with it."""
+    ended = footing.ended
+    if not allowance.prorates or footing.is_supposed or footing.is_whole_period or ended is None:
+        return allowance.units
+    charged = [
+        Span(max(span.starts, ended.starts), min(span.ends, ended.ends))
+        for span in footing.charged
+        if span.starts < ended.ends and ended.starts < span.ends
+    ]
+    with exactly():
+        return in_force_within(footing.cycle, charged, Prorates.UNITS).units(allowance.units)
 
 
 def carried_into(footing: Footing, allowance: SharedAllowance) -> tuple[Carried, ...]:

@@ -9,7 +9,7 @@ import msgspec
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Timing
-from tallybook.domain.invoicing.charges import Charge
+from tallybook.domain.invoicing.charges import Charge, usage_charge
 from tallybook.domain.invoicing.invoice import Invoice, LineItem, LineKind, Occasion
 from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.instants import Span
@@ -47,7 +47,9 @@ def charge_of(line: LineItem, plan: PlanVersion, subscription: Subscription) -> 
     price = next((price for price in plan.prices if price.key == line.price_key), None)
     if price is None:
         return None
-    if price.meter is not None or price.timing is Timing.ONCE:
+    if price.meter is not None:
+        return usage_charge(price, line.service_period, subscription.cycle, plan.id)
+    if price.timing is Timing.ONCE:
         return Charge(price=price, service_period=line.service_period, plan_version_id=plan.id)
     share = share_of_period(subscription.cycle, line.service_period)
     unit = counted_in(subscription.cycle, line.service_period, share)

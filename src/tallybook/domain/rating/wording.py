@@ -13,6 +13,7 @@ from typing import Any, get_args
 from tallybook.domain.catalog.price import AnyRule
 from tallybook.domain.catalog.working import Sentences, Step
 from tallybook.domain.rating.condition_wording import SENTENCES as CONDITIONS
+from tallybook.domain.rating.in_force_wording import SENTENCES as IN_FORCE
 from tallybook.domain.rating.share_wording import SENTENCES as SHARES
 
 LANGUAGES = ("en", "sv", "de")
@@ -129,7 +130,7 @@ def _models(union: Any) -> Iterator[Any]:
 
 def _gathered() -> Sentences:
     """The sentences of every model and of the adjustments. A code is told in one way only."""
-    gathered = {**_ADJUSTMENTS, **SHARES, **CONDITIONS}
+    gathered = {**_ADJUSTMENTS, **SHARES, **IN_FORCE, **CONDITIONS}
     for model in _models(AnyRule):
         for code, sentences in model.sentences.items():
             assert gathered.setdefault(code, sentences) == sentences, f"{code} is told in two ways"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from tallybook.domain.catalog.in_force import InForce, Piece, Prorates
 from tallybook.domain.kernel.calendar import days_between
 from tallybook.domain.kernel.instants import Span, zone
 from tallybook.domain.kernel.shares import NOTHING, WHOLE, Share
-from tallybook.domain.subscriptions.calendar import Cycle, next_boundary, period_containing
+from tallybook.domain.subscriptions.calendar import (
+    Cycle,
+    next_boundary,
+    period_containing,
+    periods_between,
+)
 
 _TICK = timedelta(microseconds=1)
 _TICKS_A_SECOND = 1_000_000
@@ -56,6 +62,16 @@ def share_of_period(cycle: Cycle, part: Span, by: Counting = Counting.BY_DAY) ->
     against the period it breaks off.
     """
     return share_of(part, period_containing(cycle, part.starts), zone(cycle.timezone), by)
+
+
+def in_force_within(cycle: Cycle, spans: Iterable[Span], prorates: Prorates) -> InForce:
+    """For how much of its full periods something is in force that is so in these spans."""
+    pieces = [
+        Piece(part, period_containing(cycle, part.starts))
+        for span in spans
+        for part in periods_between(cycle, span)
+    ]
+    return InForce(tuple(pieces), cycle.timezone, prorates)
 
 
 class CountedIn(StrEnum):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import msgspec
 
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.rule import PortionRule, check_amount
 from tallybook.domain.catalog.usage_need import Circumstances, Portion, UsageNeed
 from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, line, single
@@ -69,6 +70,19 @@ class Capacity(PortionRule, frozen=True, tag="capacity"):
                     field=f"sizes/{index}/limits",
                     mend="Sort the sizes from the smallest to the largest.",
                 )
+
+    def prorated(self, within: InForce) -> Self:
+        sizes = tuple(
+            Size(
+                within.amount(size.amount),
+                {
+                    value: None if limit is None else within.units(limit)
+                    for value, limit in size.limits.items()
+                },
+            )
+            for size in self.sizes
+        )
+        return msgspec.structs.replace(self, sizes=sizes)
 
     def rate_portions(self, portions: Sequence[Portion], _: Circumstances) -> RatedLine:
         used: dict[str, Decimal] = {}

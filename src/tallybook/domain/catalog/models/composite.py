@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
+import msgspec
+
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.quantity_rule import QuantityRule
 from tallybook.domain.catalog.models.rule import PortionRule, within
 from tallybook.domain.catalog.usage_need import Circumstances, Portion, UsageNeed
@@ -47,6 +50,10 @@ class Composite(PortionRule, frozen=True, tag="composite"):
             )
         for value, rule in self.components.items():
             within(f"components/{value}", rule.check)
+
+    def prorated(self, within: InForce) -> Self:
+        parts = {value: rule.prorated(within) for value, rule in self.components.items()}
+        return msgspec.structs.replace(self, components=parts)
 
     def rate_portions(self, portions: Sequence[Portion], _: Circumstances) -> RatedLine:
         quantities = dict.fromkeys(self.components, ZERO)

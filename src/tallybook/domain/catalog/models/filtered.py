@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import msgspec
 
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.quantity_rule import QuantityRule
 from tallybook.domain.catalog.models.rule import PortionRule, within
 from tallybook.domain.catalog.usage_need import Circumstances, Portion, UsageNeed
@@ -113,6 +114,13 @@ class Filtered(PortionRule, frozen=True, tag="filtered"):
             return value in wanted
         known = self.known_values.get(name)
         return bool(value) if known is None else value in known
+
+    def prorated(self, within: InForce) -> Self:
+        filters = tuple(
+            msgspec.structs.replace(each, rule=each.rule.prorated(within)) for each in self.filters
+        )
+        default = None if self.default is None else self.default.prorated(within)
+        return msgspec.structs.replace(self, filters=filters, default=default)
 
     def rate_portions(self, portions: Sequence[Portion], _: Circumstances) -> RatedLine:
         groups: dict[tuple[str, ...], tuple[Filter | None, Decimal]] = {}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Self
 
+import msgspec
+
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.rule import Rule, check_amount
 from tallybook.domain.catalog.working import RatedLine, Sentences, line, single
 
@@ -24,6 +27,9 @@ class Flat(Rule, frozen=True, tag="flat"):
 
     def check(self) -> None:
         check_amount(self.amount, "amount")
+
+    def prorated(self, within: InForce) -> Self:
+        return msgspec.structs.replace(self, amount=within.amount(self.amount))
 
     def rate(self, quantity: Decimal) -> RatedLine:
         return line(quantity, single("flat", self.amount))

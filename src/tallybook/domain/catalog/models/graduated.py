@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Self
 
+import msgspec
+
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.rule import Rule
 from tallybook.domain.catalog.models.tiers import (
     TIER_SENTENCES,
@@ -14,6 +17,7 @@ from tallybook.domain.catalog.models.tiers import (
     check_tiers,
     entered,
     no_usage,
+    prorated_tiers,
 )
 from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, Step, line
 
@@ -57,6 +61,9 @@ class Graduated(Rule, frozen=True, tag="graduated"):
 
     def check(self) -> None:
         check_tiers(self.tiers, beyond=self.beyond)
+
+    def prorated(self, within: InForce) -> Self:
+        return msgspec.structs.replace(self, tiers=prorated_tiers(self.tiers, within))
 
     def rate(self, quantity: Decimal) -> RatedLine:
         if not quantity:

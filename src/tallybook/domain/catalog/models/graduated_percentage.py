@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import msgspec
 
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.rule import Rule, check_amount, check_percent
 from tallybook.domain.catalog.models.tiers import (
     FLAT_SENTENCES,
@@ -14,6 +15,7 @@ from tallybook.domain.catalog.models.tiers import (
     check_bounds,
     entered,
     no_usage,
+    prorated_bounds,
 )
 from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, Step, line, single
 
@@ -55,6 +57,14 @@ class GraduatedPercentage(Rule, frozen=True, tag="graduated_percentage"):
         for index, tier in enumerate(self.tiers):
             check_percent(tier.rate_pct, f"tiers/{index}/rate_pct")
             check_amount(tier.flat_amount, f"tiers/{index}/flat_amount")
+
+    def prorated(self, within: InForce) -> Self:
+        ends = prorated_bounds(self.tiers, within)
+        tiers = tuple(
+            PercentTier(end, tier.rate_pct, within.amount(tier.flat_amount))
+            for tier, end in zip(self.tiers, ends, strict=True)
+        )
+        return msgspec.structs.replace(self, tiers=tiers)
 
     def rate(self, quantity: Decimal) -> RatedLine:
         if not quantity:

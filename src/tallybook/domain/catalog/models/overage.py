@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Self
 
+import msgspec
+
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.rule import Rule, check_amount
 from tallybook.domain.catalog.models.stairstep import Stairstep, overage
 from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, Step, line, single
@@ -38,6 +41,13 @@ class Overage(Rule, frozen=True, tag="overage"):
         check_amount(self.allowance, "allowance")
         check_amount(self.unit_amount, "unit_amount")
         check_amount(self.flat_amount, "flat_amount")
+
+    def prorated(self, within: InForce) -> Self:
+        return msgspec.structs.replace(
+            self,
+            allowance=within.units(self.allowance),
+            flat_amount=within.amount(self.flat_amount),
+        )
 
     def rate(self, quantity: Decimal) -> RatedLine:
         inside = min(quantity, self.allowance)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
+import msgspec
+
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.rule import Rule, check_amount, check_positive
 from tallybook.domain.catalog.models.tiers import started
 from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, Step
@@ -66,6 +69,9 @@ class Package(Rule, frozen=True, tag="package"):
         check_positive(self.package_size, "package_size", "A package size")
         check_amount(self.package_amount, "package_amount")
         check_amount(self.free_units, "free_units")
+
+    def prorated(self, within: InForce) -> Self:
+        return msgspec.structs.replace(self, free_units=within.units(self.free_units))
 
     def rate(self, quantity: Decimal) -> RatedLine:
         paid = max(quantity - self.free_units, ZERO)

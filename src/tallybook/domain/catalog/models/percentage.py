@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Self
 
+import msgspec
+
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.rule import (
     PortionRule,
     check_amount,
@@ -109,6 +112,14 @@ class Percentage(PortionRule, frozen=True, tag="percentage"):
                 field="event_minimum",
                 mend="Lower the minimum or raise the maximum.",
             )
+
+    def prorated(self, within: InForce) -> Self:
+        events, amount = self.free_events, self.free_amount
+        return msgspec.structs.replace(
+            self,
+            free_events=None if events is None else within.whole_units(events),
+            free_amount=None if amount is None else within.units(amount),
+        )
 
     def rate_portions(self, portions: Sequence[Portion], _: Circumstances) -> RatedLine:
         amounts = [portion.quantity for portion in portions]

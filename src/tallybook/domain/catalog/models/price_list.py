@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import msgspec
 
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.dates import check_dates, in_force
 from tallybook.domain.catalog.models.matrix import Matrix
 from tallybook.domain.catalog.models.quantity_rule import QuantityRule
@@ -56,6 +57,7 @@ class PriceList(PortionRule, frozen=True, tag="price_list"):
     price_of: PriceOf = PriceOf.USAGE
 
     sentences: ClassVar[Sentences] = NOT_PRICED
+    changes_by_day: ClassVar[bool] = True
 
     @property
     def need(self) -> UsageNeed:
@@ -76,6 +78,22 @@ class PriceList(PortionRule, frozen=True, tag="price_list"):
         check_dates([entry.starts_on for entry in self.entries], "entries")
         for index, entry in enumerate(self.entries):
             within(f"entries/{index}/rule", entry.rule.check)
+
+    def prorated(self, within: InForce) -> Self:
+        """Each entry's bounds shrink to the time that the entry itself is in force."""
+        days = [entry.starts_on for entry in self.entries]
+        ends: list[date | None] = [*days[1:], None]
+        if self.price_of is PriceOf.PERIOD_START:
+            days = ends = [None] * len(days)
+        entries = []
+        for entry, starts_on, until in zip(self.entries, days, ends, strict=True):
+            own = within.between(starts_on, until)
+            rule = entry.rule if own is None else entry.rule.prorated(own)
+            entries.append(DatedRule(rule, entry.starts_on))
+        return msgspec.structs.replace(self, entries=tuple(entries))
+
+    def shrinks(self, within: InForce) -> bool:
+        return any(entry.rule.shrinks(within) for entry in self.entries)
 
     def rate_portions(self, portions: Sequence[Portion], circumstances: Circumstances) -> RatedLine:
         starts = [entry.starts_on for entry in self.entries]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import msgspec
 
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.usage_need import ONE_QUANTITY, Circumstances, Portion, UsageNeed
 from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences
 from tallybook.domain.kernel.decimals import bounded, exactly
@@ -30,6 +31,9 @@ class Rule(
     sentences: ClassVar[Sentences] = {}
     """How the steps of this model are told."""
 
+    changes_by_day: ClassVar[bool] = False
+    """Whether parts of it are in force for some days, so that they may shrink in a whole period."""
+
     @property
     def need(self) -> UsageNeed:
         """How usage must be split for this rule."""
@@ -47,6 +51,15 @@ class Rule(
         """What usage costs that was split as `need` says."""
         del circumstances
         return self.rate(total(portions))
+
+    def prorated(self, within: InForce) -> Self:
+        """The rule with what is for a full period shrunk to a part of one: itself if nothing is."""
+        del within
+        return self
+
+    def shrinks(self, within: InForce) -> bool:
+        """Whether anything of it would be another in such a part of a period."""
+        return self.prorated(within) != self
 
 
 class PortionRule(Rule, frozen=True):

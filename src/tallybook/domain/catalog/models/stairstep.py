@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import msgspec
 
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.rule import Rule, check_amount
 from tallybook.domain.catalog.models.tiers import (
     FLAT_SENTENCES,
     Beyond,
     check_bounds,
     no_usage,
+    prorated_bounds,
     reached,
 )
 from tallybook.domain.catalog.working import RatedLine, Sentences, Step, line, single
@@ -62,6 +64,14 @@ class Stairstep(Rule, frozen=True, tag="stairstep"):
             check_amount(stair.amount, f"tiers/{index}/amount")
         if self.overage_unit_amount is not None:
             check_amount(self.overage_unit_amount, "overage_unit_amount")
+
+    def prorated(self, within: InForce) -> Self:
+        ends = prorated_bounds(self.tiers, within)
+        stairs = tuple(
+            Stair(within.amount(stair.amount), end)
+            for stair, end in zip(self.tiers, ends, strict=True)
+        )
+        return msgspec.structs.replace(self, tiers=stairs)
 
     def rate(self, quantity: Decimal) -> RatedLine:
         if not quantity:

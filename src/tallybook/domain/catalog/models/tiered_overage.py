@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Self
 
+import msgspec
+
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.graduated import Graduated
 from tallybook.domain.catalog.models.rule import Rule, check_amount
 from tallybook.domain.catalog.models.stairstep import Stairstep, overage
-from tallybook.domain.catalog.models.tiers import Beyond, Tier, check_tiers
+from tallybook.domain.catalog.models.tiers import (
+    Beyond,
+    Tier,
+    check_tiers,
+    prorated_tiers,
+)
 from tallybook.domain.catalog.working import RatedLine, Sentences, line
 from tallybook.domain.kernel.errors import Invalid
 
@@ -35,6 +43,9 @@ class TieredOverage(Rule, frozen=True, tag="tiered_overage"):
                 field=f"tiers/{len(self.tiers) - 1}/up_to",
                 mend="Give the last tier an up_to, or use the model graduated.",
             )
+
+    def prorated(self, within: InForce) -> Self:
+        return msgspec.structs.replace(self, tiers=prorated_tiers(self.tiers, within))
 
     def rate(self, quantity: Decimal) -> RatedLine:
         end = self.tiers[-1].up_to

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.rule import check_amount, check_positive
 from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Sentences, Step, single
 from tallybook.domain.kernel.decimals import bounded
@@ -138,6 +139,33 @@ def check_tiers(tiers: Sequence[Tier], *, beyond: Beyond | None = None) -> None:
             check_amount(tier.cap, f"tiers/{index}/cap")
 
 
+def prorated_bounds(tiers: Sequence[Bound], within: InForce) -> list[Decimal | None]:
+    """Where the tiers end in a part of a period: each tier's width shrinks, so they stay sorted."""
+    ends: list[Decimal | None] = []
+    below = shrunk = ZERO
+    for tier in tiers:
+        if tier.up_to is None:
+            ends.append(None)
+            continue
+        shrunk += within.units(tier.up_to - below)
+        below = tier.up_to
+        ends.append(shrunk)
+    return ends
+
+
+def prorated_tiers(tiers: Sequence[Tier], within: InForce) -> tuple[Tier, ...]:
+    """Tiers of a part of a period: their bounds, flat amounts and caps, never a unit amount."""
+    return tuple(
+        msgspec.structs.replace(
+            tier,
+            up_to=end,
+            flat_amount=within.amount(tier.flat_amount),
+            cap=within.limit(tier.cap),
+        )
+        for tier, end in zip(tiers, prorated_bounds(tiers, within), strict=True)
+    )
+
+
 def started(quantity: Decimal, size: Decimal) -> Decimal:
     """How many packages of `size` are needed to hold `quantity`.
 
@@ -160,7 +188,8 @@ def entered(
         ceiling = tier.up_to
         if ceiling is None or quantity <= ceiling or tier is endless:
             ceiling = quantity
-        yield tier, below, ceiling
+        if ceiling > below:  # a tier that has no width in a part of a period is not entered
+            yield tier, below, ceiling
         below = ceiling
         if below == quantity:
             return

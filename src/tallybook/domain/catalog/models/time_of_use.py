@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
+import msgspec
+
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.bands import BandedRule
 from tallybook.domain.catalog.models.rule import total
 from tallybook.domain.catalog.usage_need import Circumstances, Portion, UsageNeed
@@ -28,6 +31,12 @@ class TimeOfUse(BandedRule, frozen=True, tag="time_of_use"):
     def check(self) -> None:
         super().check()
         self.check_gaps()
+
+    def prorated(self, within: InForce) -> Self:
+        bands = tuple(
+            msgspec.structs.replace(band, rule=band.rule.prorated(within)) for band in self.bands
+        )
+        return msgspec.structs.replace(self, bands=bands)
 
     def rate_portions(self, portions: Sequence[Portion], circumstances: Circumstances) -> RatedLine:
         steps: list[Step] = []

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Self
 
+import msgspec
+
+from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.rule import (
     PortionRule,
     check_amount,
@@ -58,6 +61,9 @@ class Uplift(PortionRule, frozen=True, tag="uplift"):
         check_percent(self.rate_pct, "rate_pct")
         check_amount(self.baseline_amount, "baseline_amount")
         check_distinct({"measured": self.measured, "baseline": self.baseline})
+
+    def prorated(self, within: InForce) -> Self:
+        return msgspec.structs.replace(self, baseline_amount=within.units(self.baseline_amount))
 
     def rate_portions(self, portions: Sequence[Portion], _: Circumstances) -> RatedLine:
         sums = {self.measured: ZERO, self.baseline: self.baseline_amount}
