@@ -120,14 +120,14 @@ def test_a_preview_of_prices_only_thought_of(api: Api) -> None:
     assert preview.status_code == 200, preview.text
     fee, tokens = preview.json()["lines"]
     assert preview.json()["total"] == "120.00"
-    assert (fee["amount"], fee["working"][0]["sentence"]) == ("20.00", "Flat amount of $20.00")
+    assert (fee["amount"], fee["working"][0]["sentence"]) == ("20.00", "Flat fee: $20.00")
     assert (tokens["exact_amount"], tokens["amount"]) == ("100.000000014", "100.00")
     assert [step["sentence"] for step in tokens["working"]] == [
         "First 1,000 units at $0.10 each = $100.00",
         "Next 14,000 units at $0.000000000001 each = $0.000000014",
     ]
     in_swedish = api.post("/v1/price-previews", json=asked | {"locale": "sv"}).json()
-    assert in_swedish["lines"][0]["working"][0]["sentence"].startswith("Fast belopp på 20,00")
+    assert in_swedish["lines"][0]["working"][0]["sentence"].startswith("Fast avgift: 20,00")
 
 
 def test_a_preview_of_a_published_plan(api: Api) -> None:

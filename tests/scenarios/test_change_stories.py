@@ -82,7 +82,7 @@ def test_an_upgrade_in_mid_month(story: Story) -> None:
     assert [step["sentence"] for line in february["lines"] for step in line["working"]] == [
         "Given back, 12 of 31 days of €31.00: -€12.00",
         "12 of 31 days of €62.00: €24.00",
-        "Flat amount of €62.00",
+        "Flat fee: €62.00",
     ]
     swedish = story.get(f"/v1/invoices/{february['id']}", locale="sv")["lines"][0]["working"][0]
     assert swedish["sentence"].startswith("Återbetalas, 12 av 31 dagar av 31,00")

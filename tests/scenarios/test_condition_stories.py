@@ -156,7 +156,7 @@ def test_an_allowance_shared_and_kept(story: Story) -> None:
     assert [step["sentence"] for step in january["lines"][2]["working"]] == [
         "10 units included in the period",
         "3 units used",
-        "5 units kept; more periods that they are good for: 1",
+        "5 units kept, good for 1 more period",
         "2 units lost",
     ]
     assert lines(february) == [("calls", "0.00"), ("texts", "20.00"), ("units", "0.00")], "17 of 15"

@@ -66,8 +66,8 @@ def test_a_percentage_for_three_invoices(story: Story) -> None:
     january = story.invoices("acme")[0]
     [line] = [line for line in january["lines"] if line["kind"] == "coupon"]
     assert [step["sentence"] for step in line["working"]] == [
-        "Fee: 20 % off €100.00: -€20.00",
-        "Calls: 20 % off €20.00: -€4.00",
+        "Fee: 20% off €100.00: -€20.00",
+        "Calls: 20% off €20.00: -€4.00",
     ]
     [redeemed] = story.get("/v1/coupon-redemptions", customer="acme")["results"]
     assert redeemed["is_spent"]

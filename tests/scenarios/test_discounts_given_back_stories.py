@@ -134,4 +134,6 @@ def test_the_sentence_says_what_is_taken_back(story: Story) -> None:
     [found] = [each for each in story.invoices("acme") if each["occasion"] == "period"]
     line = found["lines"][1]
     assert (line["kind"], found["total"]) == ("coupon", "0.00")
-    assert line["working"][0]["sentence"] == "Fee: Its discount on €30.00 given back: €30.00"
+    assert line["working"][0]["sentence"] == (
+        "Fee: Its discount is taken back, as €30.00 is given back: €30.00"
+    )

@@ -59,11 +59,11 @@ def test_a_fee_on_each_payment(story: Story) -> None:
     assert (line["quantity"], line["amount"]) == ("1785", "7.40"), "0.50 + 1.90 + 5.00"
     assert line["evidence"]["event_count"] == 4
     assert [step["sentence"] for step in line["working"]] == [
-        "€700.00 in 1 transactions: free",
-        "2 % of €1,085.00 = €21.70",
+        "€700.00 in 1 transaction: free",
+        "2% of €1,085.00 = €21.70",
         "3 transactions at €0.30 each = €0.90",
-        "Raised to €0.50 a transaction (1): €0.10",
-        "Lowered to €5.00 a transaction (1): -€15.30",
+        "1 transaction raised to at least €0.50: €0.10",
+        "1 transaction lowered to at most €5.00: -€15.30",
     ]
 
 
@@ -83,7 +83,7 @@ def test_an_outcome_disputed_in_the_month_after(story: Story) -> None:
         ("2", "-2.00"),
     ], "o1 was disputed at once; o2 within 14 days, in February; o0 too late"
     assert february["evidence"]["event_count"] == 2, "January's are looked at, not counted again"
-    assert february["working"][-1]["sentence"].startswith("1 disputed too late")
+    assert february["working"][-1]["sentence"].startswith("1 dispute too late")
 
 
 def test_many_customers_are_read_together_and_few_at_a_time(

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal
 
 from tallybook.domain.catalog.working import Step
-from tallybook.domain.kernel.decimals import plain, widely
+from tallybook.domain.kernel.decimals import SCALE, plain, widely
+from tallybook.domain.kernel.money import Rounding, round_decimal
+from tallybook.domain.kernel.plurals import NO_NAMES, UnitNames, language_of
+from tallybook.domain.rating.figures import Writing
 from tallybook.domain.rating.wording import explain_working
 
+_LAST_DIGIT = re.compile(r"\d(?=\D*$)")
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
 
 
 def sentences_of(
-    working: Sequence[Step], *, currency: str, locale: str = "en", unit: str = ""
+    working: Sequence[Step],
+    *,
+    currency: str,
+    locale: str = "en",
+    unit: str = "",
+    unit_names: UnitNames = NO_NAMES,
 ) -> list[str]:
     """A sentence for each step, nothing rounded: 0.0000025 USD is said with all its decimals."""
     known = locale_of(locale)
-    return explain_working(
-        working,
-        known.language,
+    writing = Writing(
+        language_of(known.language),
         lambda number: number_text(number, known),
         lambda amount: amount_text(amount, currency, known),
-        unit=unit,
+        lambda day: format_date(date.fromisoformat(day), "long", locale=known),
+        lambda at: moment_text(datetime.fromisoformat(at), known),
     )
+    return explain_working(working, writing, unit=unit, unit_names=unit_names)
 
 
 def number_text(number: Decimal, locale: Locale) -> str:
@@ -37,9 +49,24 @@ def number_text(number: Decimal, locale: Locale) -> str:
         return format_decimal(Decimal(plain(number)), locale=locale, decimal_quantization=False)
 
 
+def moment_text(at: datetime, locale: Locale) -> str:
+    """A day and the time of it, to the minute."""
+    day = format_date(at.date(), "medium", locale=locale)
+    return f"{day}, {format_time(at.time(), 'short', locale=locale)}"
+
+
 def amount_text(amount: Decimal, currency: str, locale: Locale) -> str:
-    """An amount with the currency's sign, its usual decimals, and more where it has more."""
+    """An amount with the currency's sign, its usual decimals, and more where it has more.
+
+    A share of a fee may go on for longer than anybody reads, as a third of 10 does: more decimals
+    than prices may have are cut to half as many, and what is left out is marked: 3.333333…
+    """
     number = Decimal(plain(amount))
+    if -int(number.as_tuple().exponent) > SCALE:
+        with widely():
+            cut = round_decimal(number, SCALE // 2, Rounding.DOWN)
+            written = format_currency(cut, currency, locale=locale, decimal_quantization=False)
+        return spaced(_LAST_DIGIT.sub("\\g<0>…", written))
     with widely():  # the usual context would write 28 digits and round the others away
         written = format_currency(number, currency, locale=locale, decimal_quantization=False)
     return spaced(written)

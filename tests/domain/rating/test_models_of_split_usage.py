@@ -194,7 +194,7 @@ def test_bucketed_tells_alike_windows_once() -> None:
     line = rated(made, *((number, {}) for number in ("50", "0", "150", "200")))
     assert line.amount == 25
     told = [(step.code, step.quantity, step.terms.get("units")) for step in line.working]
-    assert told == [("each_window", Decimal(3), None), ("packages", Decimal(5), Decimal(400))]
+    assert told == [("each_hour", Decimal(3), None), ("packages", Decimal(5), Decimal(400))]
 
 
 def test_one_quantity_of_which_nothing_is_known() -> None:

@@ -12,6 +12,8 @@ import pytest
 from tallybook.domain.catalog.price import AnyRule, Price
 from tallybook.domain.catalog.working import Step
 from tallybook.domain.kernel.decimals import plain
+from tallybook.domain.kernel.plurals import language_of
+from tallybook.domain.rating.figures import Writing
 from tallybook.domain.rating.rate import rate_price
 from tallybook.domain.rating.wording import CODES, LANGUAGES, explain, explain_working, sentences_of
 
@@ -25,7 +27,8 @@ def told(
 ) -> list[str]:
     price = msgspec.convert({"key": "p", "name": "P", "rule": rule, **fields}, Price)
     working = rate_price(price, Decimal(quantity)).working
-    return explain_working(working, locale, plain, amount, unit=unit)
+    writing = Writing(language_of(locale), plain, amount)
+    return explain_working(working, writing, unit=unit)
 
 
 TIERS = [{"up_to": "10", "unit_amount": "2", "flat_amount": "1"}, {"unit_amount": "1"}]
@@ -34,33 +37,37 @@ TIERS = [{"up_to": "10", "unit_amount": "2", "flat_amount": "1"}, {"unit_amount"
 @pytest.mark.parametrize(
     ("rule", "quantity", "sentences"),
     [
-        ({"model": "flat", "amount": "20"}, "1", ["Flat amount of $20"]),
-        ({"model": "per_unit", "unit_amount": "2"}, "1", ["1 call at $2 each = $2"]),
+        ({"model": "flat", "amount": "20"}, "1", ["Flat fee: $20"]),
+        ({"model": "per_unit", "unit_amount": "2"}, "1", ["1 call at $2 = $2"]),
         (
             {"model": "graduated", "tiers": TIERS},
             "12",
             [
-                "First 10 call at $2 each = $20",
-                "Flat amount of the first tier: $1",
-                "Next 2 call at $1 each = $2",
+                "First 10 calls at $2 each = $20",
+                "Flat fee for the first tier: $1",
+                "Next 2 calls at $1 each = $2",
             ],
         ),
-        ({"model": "volume", "tiers": TIERS}, "12", ["12 call, above 10: all at $1 each = $12"]),
+        (
+            {"model": "volume", "tiers": TIERS},
+            "12",
+            ["12 calls, in the tier above 10, all at $1 each = $12"],
+        ),
         (
             {"model": "package", "package_size": "100", "package_amount": "5", "free_units": "100"},
             "301",
-            ["3 packages of 100 (301 call, 100 free) at $5 = $15"],
+            ["3 packages of 100 (301 calls, 100 of them free) at $5 each = $15"],
         ),
         (
             {"model": "package", "package_size": "100", "package_amount": "5"},
             "1",
-            ["1 package of 100 (1 call) at $5"],
+            ["1 package of 100 (1 call) at $5 = $5"],
         ),
-        ({"model": "graduated", "tiers": TIERS}, "0", ["No usage, nothing to pay"]),
+        ({"model": "graduated", "tiers": TIERS}, "0", ["No usage to charge for: $0"]),
         (
             {"model": "percentage", "rate_pct": "2.5"},
             "100",
-            ["2.5 % of $100 = $2.5"],
+            ["2.5% of $100 = $2.5"],
         ),
     ],
 )
@@ -70,7 +77,7 @@ def test_in_english(rule: dict[str, Any], quantity: str, sentences: list[str]) -
 
 def test_units_without_a_name() -> None:
     rule = {"model": "per_unit", "unit_amount": "2"}
-    assert told(rule, "1") == ["1 unit at $2 each = $2"]
+    assert told(rule, "1") == ["1 unit at $2 = $2"]
     assert told(rule, "2", "sv_SE") == ["2 enheter à $2 = $4"]
     assert told(rule, "2", "de-AT") == ["2 Einheiten zu je $2 = $4"]
     assert told(rule, "2", "fi") == told(rule, "2", "en")
@@ -87,10 +94,10 @@ def test_adjustments_are_told_in_their_order() -> None:
         maximum="4",
     )
     assert sentences == [
-        "3000 tokens are charged as 3 thousand tokens",
+        "3000 tokens count as 3 thousand tokens",
         "1 thousand tokens of 1 included: free",
         "2 thousand tokens at $10 each = $20",
-        "50 % discount on $20: $-10",
+        "50% discount on $20: $-10",
         "Never more than $4: $-6",
     ]
 
@@ -108,13 +115,19 @@ def test_a_step_of_a_later_version_is_told_by_its_figures() -> None:
 
 
 @pytest.mark.parametrize("code", sorted(CODES))
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_have_a_form_for_one_and_one_for_all_else(language: str, code: str) -> None:
+    for forms in re.findall(r"{\w+:([^}]*\|[^}]*)}", sentences_of(code, language)):
+        assert forms.count("|") == 1
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
 def test_every_code_is_told_in_every_language_with_the_same_figures(code: str) -> None:
     """A translation that forgot a figure, or has one too many, would tell another bill."""
     kinds = set()
     for language in LANGUAGES:
         template = sentences_of(code, language)
-        last = template[-1] if isinstance(template, tuple) else template
-        kinds.add(frozenset(re.findall(r"{(\w+)}", last)) - {"unit", "priced_unit"})
+        kinds.add(frozenset(re.findall(r"{(\w+)(?::money)?}", template)) - {"unit", "priced_unit"})
     assert len(kinds) == 1, kinds
 
 

@@ -7,11 +7,13 @@ from decimal import Decimal
 
 import msgspec
 
-Sentences = Mapping[str, Mapping[str, str | tuple[str, str]]]
+Sentences = Mapping[str, Mapping[str, str]]
 """For each code of a step and each language the sentence that tells it.
 
-In braces stand `quantity`, `unit_amount`, `amount`, the step's terms and labels, and `unit`, the
-name of what is counted. Of a pair of sentences the first is for a quantity of one.
+In braces stand `quantity` (`count` without its sign, `base` as money), `unit_amount`, `amount`, the
+step's terms and labels. What is counted is `{unit}`, in the form that goes with the number counted,
+or with another: `{unit:allowance}`. `{quantity:call|calls}` is the word that goes with a number;
+`{quantity:| each}` says something of several only. Plurals: `kernel/plurals.py`.
 """
 
 ZERO = Decimal(0)
@@ -37,7 +39,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 class RatedLine(msgspec.Struct, frozen=True, gc=False):
     """The exact amount for a quantity under a price, in major units and not rounded.
 
-    The amounts of `working` add up to `amount`.
+    The amounts of `working` add up to `amount`. It has a step always, also where nothing was used.
     """
 
     quantity: Decimal
@@ -51,18 +53,29 @@ def single(code: str, amount: Decimal, terms: dict[str, Decimal] | None = None) 
 
 
 def line(quantity: Decimal, *working: Step) -> RatedLine:
-    """The rated line that these steps add up to."""
+    """The rated line that these steps add up to; without any, the step that says so."""
+    if not working:
+        working = (Step("no_usage", ZERO, ZERO, ZERO),)
     amount = ZERO
     for step in working:
         amount += step.amount
     return RatedLine(quantity, amount, working)
 
 
+NO_USAGE: Sentences = {
+    "no_usage": {
+        "en": "No usage to charge for: {amount}",
+        "sv": "Ingen användning att debitera: {amount}",
+        "de": "Keine Nutzung zu berechnen: {amount}",
+    },
+}
+"""How a line is told that comes to nothing because nothing was used, or all of it was free."""
+
 NOT_PRICED: Sentences = {
     "not_priced": {
-        "en": "{quantity} {unit} that the price does not name: not charged",
-        "sv": "{quantity} {unit} som priset inte nämner: debiteras inte",
-        "de": "{quantity} {unit}, die der Preis nicht nennt: nicht berechnet",
+        "en": "{quantity} {unit} without a price: not charged",
+        "sv": "{quantity} {unit} utan pris: debiteras inte",
+        "de": "{quantity} {unit} ohne Preis: nicht berechnet",
     },
 }
 

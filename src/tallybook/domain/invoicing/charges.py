@@ -140,10 +140,12 @@ def rate_fee(charge: Charge) -> RatedCharge:
     if is_credit:
         amount = amount.copy_negate()
     terms = {"whole": whole.amount}
-    if charge.share.is_whole:
-        code = share_code(None, is_credit=is_credit)
-    else:
-        code = share_code(charge.counted_in, is_credit=is_credit)
+    is_several = [step.code for step in whole.working] == ["per_unit"] and charge.quantity != ONE
+    if is_several:
+        terms["units"], terms["each"] = charge.quantity, whole.working[0].unit_amount
+    counted_in = None if charge.share.is_whole else charge.counted_in
+    code = share_code(counted_in, is_credit=is_credit, is_several=is_several)
+    if counted_in is not None:
         terms["parts"] = Decimal(charge.share.numerator)
         terms["of_parts"] = Decimal(charge.share.denominator)
     rated = RatedLine(whole.quantity, amount, (single(code, amount, terms),))

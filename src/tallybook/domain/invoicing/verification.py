@@ -10,6 +10,7 @@ import msgspec
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Timing
 from tallybook.domain.invoicing.charges import Charge, usage_charge
+from tallybook.domain.invoicing.earlier_workings import told_before
 from tallybook.domain.invoicing.invoice import Invoice, LineItem, LineKind, Occasion
 from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.instants import Span
@@ -67,8 +68,13 @@ def compare_line(printed: LineItem, recomputed: LineItem) -> Iterator[Difference
     for what, on_invoice, again in _figures(printed, recomputed):
         if on_invoice != again:
             yield Difference(printed.number, what, on_invoice, again)
-    if printed.working != recomputed.working:
+    if printed.working != recomputed.working and not _was_told_so(printed, recomputed):
         yield from _compare_working(printed, recomputed)
+
+
+def _was_told_so(printed: LineItem, recomputed: LineItem) -> bool:
+    """Whether the printed working is the recomputed one as an earlier version told it."""
+    return any(printed.working == before for before in told_before(recomputed.working))
 
 
 def _figures(printed: LineItem, recomputed: LineItem) -> Iterator[tuple[str, str, str]]:

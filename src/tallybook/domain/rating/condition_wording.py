@@ -19,12 +19,18 @@ SENTENCES: Sentences = {
         "de": "{promised} zugesagt, {charged} berechnet; es fehlen: {amount}",
     },
     "true_up_part": {
-        "en": "{promised} committed for {parts} of {of_parts} days, {charged} charged; "
-        "missing: {amount}",
-        "sv": "{promised} utlovat för {parts} av {of_parts} dagar, {charged} debiterat; "
-        "saknas: {amount}",
-        "de": "{promised} zugesagt für {parts} von {of_parts} Tagen, {charged} berechnet; "
-        "es fehlen: {amount}",
+        "en": (
+            "{promised} committed for {parts} of {of_parts} {of_parts:day|days}, {charged} "
+            "charged; missing: {amount}"
+        ),
+        "sv": (
+            "{promised} utlovat för {parts} av {of_parts} {of_parts:dag|dagar}, {charged} "
+            "debiterat; saknas: {amount}"
+        ),
+        "de": (
+            "{promised} zugesagt für {parts} von {of_parts} {of_parts:Tag|Tagen}, {charged} "
+            "berechnet; es fehlen: {amount}"
+        ),
     },
     "spend_maximum": {
         "en": "{charged} charged, never more than {maximum}: {amount}",
@@ -37,10 +43,18 @@ SENTENCES: Sentences = {
         "de": "{charged} berechnet, mindestens {minimum}: {amount}",
     },
     "spend_minimum_part": {
-        "en": "{charged} charged, at least {minimum} for {parts} of {of_parts} days: {amount}",
-        "sv": "{charged} debiterat, minst {minimum} för {parts} av {of_parts} dagar: {amount}",
-        "de": "{charged} berechnet, mindestens {minimum} für {parts} von {of_parts} Tagen: "
-        "{amount}",
+        "en": (
+            "{charged} charged, at least {minimum} for {parts} of {of_parts} {of_parts:day|days}: "
+            "{amount}"
+        ),
+        "sv": (
+            "{charged} debiterat, minst {minimum} för {parts} av {of_parts} {of_parts:dag|dagar}: "
+            "{amount}"
+        ),
+        "de": (
+            "{charged} berechnet, mindestens {minimum} für {parts} von {of_parts} "
+            "{of_parts:Tag|Tagen}: {amount}"
+        ),
     },
     "rounded": {
         "en": "Rounded: {amount}",
@@ -48,24 +62,24 @@ SENTENCES: Sentences = {
         "de": "Gerundet: {amount}",
     },
     "billed_before": {
-        "en": "Less what earlier invoices said of it: {amount}",
-        "sv": "Avgår vad tidigare fakturor sade om det: {amount}",
-        "de": "Abzüglich früherer Rechnungen darüber: {amount}",
+        "en": "Less what earlier invoices charged for it: {amount}",
+        "sv": "Avgår vad tidigare fakturor debiterat för det: {amount}",
+        "de": "Abzüglich dessen, was frühere Rechnungen dafür berechnet haben: {amount}",
     },
     "coupon_percent": {
-        "en": "{percent} % off {of}: {amount}",
-        "sv": "{percent} % rabatt på {of}: {amount}",
-        "de": "{percent} % Rabatt auf {of}: {amount}",
+        "en": "{percent}% off {of}: {amount}",
+        "sv": "{percent}\u00a0% rabatt på {of}: {amount}",
+        "de": "{percent}\u00a0% Rabatt auf {of}: {amount}",
     },
     "coupon_amount": {
-        "en": "Off {of}: {amount}",
+        "en": "Taken off {of}: {amount}",
         "sv": "Avdrag från {of}: {amount}",
         "de": "Nachlass auf {of}: {amount}",
     },
     "coupon_taken_back": {
-        "en": "Its discount on {of} given back: {amount}",
-        "sv": "Dess rabatt på {of} som återbetalas: {amount}",
-        "de": "Sein Rabatt auf {of}, die erstattet werden: {amount}",
+        "en": "Its discount is taken back, as {of} is given back: {amount}",
+        "sv": "Rabatten återtas, då {of} återbetalas: {amount}",
+        "de": "Rabatt zurückgenommen, da {of} erstattet werden: {amount}",
     },
     "allowance_granted": {
         "en": "{quantity} {unit} included in the period",
@@ -79,17 +93,23 @@ SENTENCES: Sentences = {
     },
     "allowance_used": {
         "en": "{quantity} {unit} used",
-        "sv": "{quantity} {unit} förbrukade",
+        "sv": "{quantity} {unit} har använts",
         "de": "{quantity} {unit} verbraucht",
     },
     "allowance_kept": {
-        "en": "{quantity} {unit} kept; more periods that they are good for: {periods_left}",
-        "sv": "{quantity} {unit} sparas; perioder som de gäller till: {periods_left}",
-        "de": "{quantity} {unit} bleiben; weitere Zeiträume, in denen sie gelten: {periods_left}",
+        "en": "{quantity} {unit} kept, good for {periods_left} more {periods_left:period|periods}",
+        "sv": (
+            "{quantity} {unit} sparas och gäller i {periods_left} {periods_left:period|perioder} "
+            "till"
+        ),
+        "de": (
+            "{quantity} {unit} {quantity:bleibt|bleiben} erhalten, noch {periods_left} "
+            "{periods_left:Zeitraum|Zeiträume} lang"
+        ),
     },
     "allowance_lost": {
         "en": "{quantity} {unit} lost",
         "sv": "{quantity} {unit} förfaller",
-        "de": "{quantity} {unit} verfallen",
+        "de": "{quantity} {unit} {quantity:verfällt|verfallen}",
     },
 }

@@ -1,50 +1,56 @@
 """The working in words: a sentence for each step, in the reader's language.
 
-Pure: how numbers and amounts look is given by two functions, so that a door may use a library of
-locales. Languages: English, Swedish, German; any other is told in English.
+Sentences are made when they are read and are not kept, so that they may be put better at any time.
+Pure: how figures look is given by functions, so that a door may use a library of locales.
+Languages: English, Swedish, German; any other is told in English.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, get_args
 
 from tallybook.domain.catalog.price import AnyRule
-from tallybook.domain.catalog.working import Sentences, Step
+from tallybook.domain.catalog.working import NO_USAGE, Sentences, Step
+from tallybook.domain.kernel.plurals import LANGUAGES, NO_NAMES, UnitNames, language_of
 from tallybook.domain.rating.condition_wording import SENTENCES as CONDITIONS
+from tallybook.domain.rating.figures import Figure, Unit, Writing
 from tallybook.domain.rating.in_force_wording import SENTENCES as IN_FORCE
 from tallybook.domain.rating.share_wording import SENTENCES as SHARES
 
-LANGUAGES = ("en", "sv", "de")
-
-_UNITS = {"en": ("unit", "units"), "sv": ("enhet", "enheter"), "de": ("Einheit", "Einheiten")}
+__all__ = ["CODES", "LANGUAGES", "explain", "explain_working", "sentence_of", "sentences_of"]
 
 _AMOUNTS = frozenset(
-    {"unit_amount", "amount", "cap", "maximum", "minimum", "whole", "promised", "charged", "of"}
+    {
+        *("unit_amount", "amount", "base", "cap", "maximum", "minimum"),
+        *("whole", "each", "promised", "charged", "of"),
+    }
 )
 """The figures that are amounts of money; the others are numbers."""
 
 _ADJUSTMENTS: Sentences = {
+    **NO_USAGE,
     "conversion": {
-        "en": "{quantity} {unit} are charged as {converted} {priced_unit}",
+        "en": "{quantity} {unit} {quantity:counts|count} as {converted} {priced_unit}",
         "sv": "{quantity} {unit} räknas som {converted} {priced_unit}",
-        "de": "{quantity} {unit} gelten als {converted} {priced_unit}",
+        "de": "{quantity} {unit} {quantity:zählt|zählen} als {converted} {priced_unit}",
     },
     "allowance": {
         "en": "{quantity} {unit} of {allowance} included: free",
-        "sv": "{quantity} {unit} av {allowance} som ingår: fritt",
-        "de": "{quantity} {unit} von {allowance} enthaltenen: frei",
+        "sv": "{quantity} {unit} av {allowance} som ingår: utan kostnad",
+        "de": "{quantity} {unit} von {allowance} enthaltenen: kostenlos",
     },
     "negative_free": {
-        "en": "{quantity} {unit}: below zero, nothing to pay",
-        "sv": "{quantity} {unit}: under noll, inget att betala",
-        "de": "{quantity} {unit}: unter null, nichts zu zahlen",
+        "en": "{quantity} {unit}: below zero, not charged",
+        "sv": "{quantity} {unit}: under noll, debiteras inte",
+        "de": "{quantity} {unit}: unter null, nicht berechnet",
     },
     "discount": {
-        "en": "{percent} % discount on {base}: {amount}",
-        "sv": "{percent} % rabatt på {base}: {amount}",
-        "de": "{percent} % Rabatt auf {base}: {amount}",
+        "en": "{percent}% discount on {base}: {amount}",
+        "sv": "{percent}\u00a0% rabatt på {base}: {amount}",
+        "de": "{percent}\u00a0% Rabatt auf {base}: {amount}",
     },
     "maximum": {
         "en": "Never more than {maximum}: {amount}",
@@ -61,6 +67,24 @@ _ADJUSTMENTS: Sentences = {
 _OTHER: Mapping[str, str] = dict.fromkeys(LANGUAGES, "{quantity} × {unit_amount} = {amount}")
 
 
+_FROM = {"en": "From {day}", "sv": "Från {day}", "de": "Ab {day}"}
+"""How a part is called that is in force from a day on."""
+
+_SO_MANY_TIMES = {
+    "en": ", {quantity} {quantity:time|times} = {amount}",
+    "sv": ", {quantity} {quantity:gång|gånger} = {amount}",
+    "de": ", {quantity}-mal = {amount}",
+}
+_TOLD_PLAINLY = {
+    **dict.fromkeys(("first_tier", "next_tier", "volume", "volume_open", "overage"), "per_unit"),
+    **dict.fromkeys(("first_percent_tier", "next_percent_tier"), "percentage"),
+    **dict.fromkeys(("first_tier_blocks", "next_tier_blocks", "volume_blocks"), ""),
+}
+"""Steps of several windows put together are of no tier's first units: told by what they cost."""
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
 def explain(
     step: Step,
     locale: str,
@@ -69,58 +93,103 @@ def explain(
     *,
     unit: str = "",
 ) -> str:
-    """A step of a working as a sentence. `unit` names what is counted, such as tokens.
+    """A step of a working by itself as a sentence. `unit` names what is counted, such as tokens."""
+    writing = Writing(language_of(locale), format_number, format_amount)
+    return sentence_of(step, writing, unit=unit)
 
-    A step of a kind that is not known here, written by a later version, is told by its figures.
+
+def sentence_of(
+    step: Step,
+    writing: Writing,
+    *,
+    unit: str = "",
+    unit_names: UnitNames = NO_NAMES,
+    of_several: bool = False,
+) -> str:
+    """A step of a working as a sentence.
+
+    `of_several` says that it stands for the same step of several windows. A step of a kind that is
+    not known here, written by a later version, is told by its figures.
     """
-    language = _language(locale)
-    template = sentences_of(step.code, language)
-    if isinstance(template, tuple):
-        template = template[0 if step.quantity == 1 else 1]
-    counted = step.terms.get("units", step.quantity)
-    words: dict[str, str] = {
-        "unit": unit or _UNITS[language][0 if abs(counted) == 1 else 1],
-        "priced_unit": _UNITS[language][0 if step.terms.get("converted") == 1 else 1],
-        "base": format_amount(step.quantity),
-        "quantity": format_number(step.quantity),
-        "unit_amount": format_amount(step.unit_amount),
-        "amount": format_amount(step.amount),
+    language = writing.language
+    figures = {
+        "quantity": step.quantity,
+        "count": abs(step.quantity),
+        "base": step.quantity,
+        "unit_amount": step.unit_amount,
+        "amount": step.amount,
+        **step.terms,
     }
-    for name, number in step.terms.items():
-        words[name] = format_amount(number) if name in _AMOUNTS else format_number(number)
-    words |= step.labels
+    words: dict[str, object] = {
+        name: Figure(number, writing, is_money=name in _AMOUNTS) for name, number in figures.items()
+    }
+    counted = step.terms.get("units", step.quantity)
+    words["unit"] = Unit(unit, unit_names, counted, figures, language)
+    converted = step.terms.get("converted", step.terms.get("peak", counted))
+    priced = step.labels.get("priced_unit", "")
+    words["priced_unit"] = Unit(priced, NO_NAMES, converted, figures, language)
+    for name, label in step.labels.items():
+        words.setdefault(name, label)
+    if "at" in step.labels:
+        words["at"] = writing.moment(step.labels["at"])
+    template = _template(step, language, of_several=of_several)
     try:
         sentence = template.format_map(words)
     except KeyError:  # steps put together have lost the terms in which they differed
         sentence = _OTHER[language].format_map(words)
-    return f"{words['part']}: {sentence}" if "part" in words else sentence
+    part = _part(step.labels.get("part", ""), writing)
+    return f"{part}: {sentence}" if part else sentence
 
 
 def explain_working(
-    working: Sequence[Step],
-    locale: str,
-    format_number: Callable[[Decimal], str],
-    format_amount: Callable[[Decimal], str],
-    *,
-    unit: str = "",
+    working: Sequence[Step], writing: Writing, *, unit: str = "", unit_names: UnitNames = NO_NAMES
 ) -> list[str]:
-    """A sentence for each step. After a conversion the units are those that are priced."""
+    """A sentence for each step.
+
+    After a conversion the units are those that are priced; after a peak those that it is in, up to
+    the next one.
+    """
     sentences = []
+    of_several = False
+    measured = unit, unit_names
+    counted = measured
     for step in working:
-        sentences.append(explain(step, locale, format_number, format_amount, unit=unit))
+        if step.code in {"peak", "no_demand"}:
+            counted = measured
+        if step.code == "peak" and "priced_unit" in step.labels:
+            counted = step.labels["priced_unit"], NO_NAMES
+        sentences.append(
+            sentence_of(
+                step, writing, unit=counted[0], unit_names=counted[1], of_several=of_several
+            )
+        )
         if step.code == "conversion":
-            unit = step.labels.get("priced_unit", "")
+            measured = counted = step.labels.get("priced_unit", ""), NO_NAMES
+        of_several = of_several or (step.code.startswith("each_") and step.quantity != 1)
     return sentences
 
 
-def sentences_of(code: str, language: str) -> str | tuple[str, str]:
-    """The sentence of a kind of step, or the pair of them for one and for several."""
+def _template(step: Step, language: str, *, of_several: bool) -> str:
+    if not of_several:
+        return sentences_of(step.code, language)
+    template = sentences_of(_TOLD_PLAINLY.get(step.code, step.code), language)
+    is_single = "{quantity" not in template and "{base" not in template and step.quantity != 1
+    if not is_single:
+        return template
+    return template.replace("{amount}", "{unit_amount}") + _SO_MANY_TIMES[language]
+
+
+def _part(part: str, writing: Writing) -> str:
+    """A part's name; the day that one is in force from is written as the reader writes days."""
+    first, comma, rest = part.strip().partition(", ")
+    if _DAY.fullmatch(first):
+        first = _FROM[writing.language].format(day=writing.day(first))
+    return first + comma + rest
+
+
+def sentences_of(code: str, language: str) -> str:
+    """The sentence of a kind of step, as it is before its figures are put in."""
     return _SENTENCES.get(code, _OTHER)[language]
-
-
-def _language(locale: str) -> str:
-    language = locale[:2].lower()
-    return language if language in LANGUAGES else "en"
 
 
 def _models(union: Any) -> Iterator[Any]:

@@ -90,21 +90,31 @@ def _energy(tariff: Mapping[str, Any], meter: str, timezone: str) -> Iterator[Pr
 
 def _demand(tariff: Mapping[str, Any], meter: str, timezone: str) -> Iterator[Price]:
     minutes = int(tariff.get("demandwindow") or 60)
-    per_hour = Decimal(60) / minutes
     structure = tariff.get("demandratestructure")
     if structure:
         weekdays = tariff["demandweekdayschedule"]
         weekends = tariff.get("demandweekendschedule", weekdays)
         bands = _bands(structure, weekdays, weekends, "demand")
-        rule = Demand(bands=bands, timezone=timezone, window_minutes=minutes, multiplier=per_hour)
+        rule = _peaks(bands, timezone, minutes)
         yield Price(key="demand", name="Demand by time", meter=meter, rule=rule)
     structure = tariff.get("flatdemandstructure")
     if structure:
         months = tariff["flatdemandmonths"]
         schedule = [[period] * 24 for period in months]
         bands = _bands(structure, schedule, schedule, "flat demand")
-        rule = Demand(bands=bands, timezone=timezone, window_minutes=minutes, multiplier=per_hour)
+        rule = _peaks(bands, timezone, minutes)
         yield Price(key="flat_demand", name="Demand", meter=meter, rule=rule)
+
+
+def _peaks(bands: tuple[Band, ...], timezone: str, minutes: int) -> Demand:
+    """Demand in kW: the highest kWh of a window, as if they had been drawn for an hour."""
+    return Demand(
+        bands=bands,
+        timezone=timezone,
+        window_minutes=minutes,
+        multiplier=Decimal(60) / minutes,
+        unit="kW",
+    )
 
 
 def _bands(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -16,6 +16,31 @@ from tallybook.domain.catalog.usage_need import (
 )
 from tallybook.domain.catalog.working import ZERO, RatedLine, Sentences, Step, line, together
 
+_WINDOWS = {
+    "minute": {"en": "minute|minutes", "sv": "minut|minuter", "de": "Minute|Minuten"},
+    "hour": {"en": "hour|hours", "sv": "timme|timmar", "de": "Stunde|Stunden"},
+    "day": {"en": "day|days", "sv": "dag|dagar", "de": "Tag|Tage"},
+    "week": {"en": "week|weeks", "sv": "vecka|veckor", "de": "Woche|Wochen"},
+    "month": {"en": "month|months", "sv": "månad|månader", "de": "Monat|Monate"},
+    "window": {"en": "part|parts", "sv": "del|delar", "de": "Teil|Teile"},
+}
+"""How windows are called; `window` is what lines have that were drawn up by earlier versions."""
+
+_EACH = {
+    "en": "Rated ONE by ONE: {quantity} {quantity:WINDOW} with usage",
+    "sv": "Beräknat ONE för ONE: {quantity} {quantity:WINDOW} med användning",
+    "de": "ONE für ONE berechnet: {quantity} {quantity:WINDOW} mit Nutzung",
+}
+
+
+def _told() -> Iterator[tuple[str, dict[str, str]]]:
+    for window, names in _WINDOWS.items():
+        told = {}
+        for language, forms in names.items():
+            one = forms.split("|", maxsplit=1)[0]
+            told[language] = _EACH[language].replace("ONE", one).replace("WINDOW", forms)
+        yield f"each_{window}", told
+
 
 class Bucketed(PortionRule, frozen=True, tag="bucketed"):
     """`inner` is applied to each window of the period by itself, and the amounts are added.
@@ -27,13 +52,7 @@ class Bucketed(PortionRule, frozen=True, tag="bucketed"):
     inner: QuantityRule
     window: str = "day"
 
-    sentences: ClassVar[Sentences] = {
-        "each_window": {
-            "en": ("1 window with usage", "{quantity} windows with usage, each rated by itself"),
-            "sv": ("1 fönster med användning", "{quantity} fönster med användning, vart för sig"),
-            "de": ("1 Fenster mit Nutzung", "{quantity} Fenster mit Nutzung, jedes für sich"),
-        },
-    }
+    sentences: ClassVar[Sentences] = dict(_told())
 
     @property
     def need(self) -> UsageNeed:
@@ -48,5 +67,5 @@ class Bucketed(PortionRule, frozen=True, tag="bucketed"):
         quantity = sum((portion.quantity for portion in portions), ZERO)
         rated = [self.inner.rate(portion.quantity) for portion in portions if portion.quantity]
         steps = together(step for each in rated for step in each.working)
-        windows = Step("each_window", Decimal(len(rated)), ZERO, ZERO)
+        windows = Step(f"each_{self.window}", Decimal(len(rated)), ZERO, ZERO)
         return line(quantity, windows, *steps)

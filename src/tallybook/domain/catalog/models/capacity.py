@@ -39,9 +39,9 @@ class Capacity(PortionRule, frozen=True, tag="capacity"):
             "de": "Größe {number} von {sizes}: {amount}",
         },
         "beyond_sizes": {
-            "en": "Beyond every size, charged as the largest: {amount}",
-            "sv": "Större än alla storlekar, debiteras som den största: {amount}",
-            "de": "Über jede Größe hinaus, berechnet als die größte: {amount}",
+            "en": "More than the largest size holds, charged as the largest: {amount}",
+            "sv": "Mer än den största storleken rymmer, debiteras som den: {amount}",
+            "de": "Mehr, als die größte Größe fasst; berechnet wie diese: {amount}",
         },
     }
 

@@ -64,7 +64,8 @@ class Composite(PortionRule, frozen=True, tag="composite"):
         for value, quantity in quantities.items():
             rule = self.components.get(value)
             if rule is None:
-                steps.append(not_priced(quantity, {self.dimension: value, "part": value}))
+                if quantity or value:
+                    steps.append(not_priced(quantity, {self.dimension: value, "part": value}))
             elif quantity:
                 steps += part(value, rule.rate(quantity))
         return line(sum(quantities.values(), ZERO), *steps)

@@ -21,17 +21,31 @@ class Demand(BandedRule, frozen=True, kw_only=True, tag="demand"):
     """Each band's rule is applied to the highest of the period's windows that fall in the band.
 
     `multiplier` turns a window's quantity into a rate: kWh in a quarter of an hour times 4 are kW.
-    Times that no band has set no demand. Of equal peaks the first is named.
+    Times that no band has set no demand; the working says how much was used then. Of equal peaks
+    the first is named. `unit` is what the rate is in, such as kW; the meter's unit if empty.
     """
 
     window_minutes: int = 60
     multiplier: Decimal = Decimal(1)
+    unit: str = ""
 
     sentences: ClassVar[Sentences] = {
         "peak": {
-            "en": "Highest {minutes} minutes: {peak}, from {at}",
-            "sv": "Högsta {minutes} minuterna: {peak}, från {at}",
-            "de": "Höchste {minutes} Minuten: {peak}, ab {at}",
+            "en": (
+                "Highest use in {minutes} {minutes:minute|minutes}: {peak} {unit:peak}, from {at}"
+            ),
+            "sv": (
+                "Högsta användning under {minutes} {minutes:minut|minuter}: {peak} {unit:peak}, "
+                "från {at}"
+            ),
+            "de": (
+                "Höchste Nutzung in {minutes} {minutes:Minute|Minuten}: {peak} {unit:peak}, ab {at}"
+            ),
+        },
+        "no_demand": {
+            "en": "{quantity} {unit} at times that set no demand: not charged",
+            "sv": "{quantity} {unit} på tider då effekten inte räknas: debiteras inte",
+            "de": "{quantity} {unit} zu Zeiten, in denen keine Spitze zählt: nicht berechnet",
         },
     }
 
@@ -63,6 +77,8 @@ class Demand(BandedRule, frozen=True, kw_only=True, tag="demand"):
         steps: list[Step] = []
         for band, inside in self.banded(portions, circumstances):
             if band is None:
+                if quantity := total(inside):
+                    steps.append(Step("no_demand", quantity, ZERO, ZERO))
                 continue
             at, highest = self._highest(inside, circumstances)
             peak = highest * self.multiplier
@@ -70,6 +86,8 @@ class Demand(BandedRule, frozen=True, kw_only=True, tag="demand"):
                 continue
             terms = {"peak": peak, "minutes": Decimal(self.window_minutes)}
             labels = {"part": band.name, "at": f"{at:%Y-%m-%d %H:%M}"}
+            if self.unit:
+                labels["priced_unit"] = self.unit
             steps.append(Step("peak", highest, ZERO, ZERO, terms, labels))
             steps += part(band.name, band.rule.rate(peak))
         return line(total(portions), *steps)

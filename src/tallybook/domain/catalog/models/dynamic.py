@@ -19,14 +19,14 @@ class Dynamic(Rule, frozen=True, tag="dynamic"):
 
     sentences: ClassVar[Sentences] = {
         "passed_on": {
-            "en": "{base}, as the events say",
-            "sv": "{base}, enligt händelserna",
-            "de": "{base}, laut den Ereignissen",
+            "en": "Sum of the amounts in the events: {amount}",
+            "sv": "Summan av beloppen i händelserna: {amount}",
+            "de": "Summe der Beträge in den Ereignissen: {amount}",
         },
         "marked_up": {
-            "en": "{base}, as the events say, × {multiplier} = {amount}",
-            "sv": "{base}, enligt händelserna, × {multiplier} = {amount}",
-            "de": "{base}, laut den Ereignissen, × {multiplier} = {amount}",
+            "en": "{base}, the sum of the amounts in the events, × {multiplier} = {amount}",
+            "sv": "{base}, summan av beloppen i händelserna, × {multiplier} = {amount}",
+            "de": "{base}, die Summe der Beträge in den Ereignissen, × {multiplier} = {amount}",
         },
     }
 

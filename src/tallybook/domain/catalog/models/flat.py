@@ -19,9 +19,9 @@ class Flat(Rule, frozen=True, tag="flat"):
 
     sentences: ClassVar[Sentences] = {
         "flat": {
-            "en": "Flat amount of {amount}",
-            "sv": "Fast belopp på {amount}",
-            "de": "Festbetrag von {amount}",
+            "en": "Flat fee: {amount}",
+            "sv": "Fast avgift: {amount}",
+            "de": "Festbetrag: {amount}",
         },
     }
 

@@ -36,25 +36,44 @@ class Graduated(Rule, frozen=True, tag="graduated"):
     sentences: ClassVar[Sentences] = {
         **TIER_SENTENCES,
         "first_tier": {
-            "en": "First {quantity} {unit} at {unit_amount} each = {amount}",
-            "sv": "Första {quantity} {unit} à {unit_amount} = {amount}",
-            "de": "Erste {quantity} {unit} zu je {unit_amount} = {amount}",
+            "en": "First {quantity} {unit} at {unit_amount}{quantity:| each} = {amount}",
+            "sv": "{quantity:Först|Första} {quantity} {unit} à {unit_amount} = {amount}",
+            "de": (
+                "{quantity:Zuerst|Die ersten} {quantity} {unit} zu{quantity:| je} {unit_amount} = "
+                "{amount}"
+            ),
         },
         "next_tier": {
-            "en": "Next {quantity} {unit} at {unit_amount} each = {amount}",
-            "sv": "Nästa {quantity} {unit} à {unit_amount} = {amount}",
-            "de": "Weitere {quantity} {unit} zu je {unit_amount} = {amount}",
+            "en": "Next {quantity} {unit} at {unit_amount}{quantity:| each} = {amount}",
+            "sv": "Därefter {quantity} {unit} à {unit_amount} = {amount}",
+            "de": "Dann {quantity} {unit} zu{quantity:| je} {unit_amount} = {amount}",
         },
         "first_tier_blocks": {
-            "en": "First {units} {unit}: {quantity} × {block_size} at {unit_amount} = {amount}",
-            "sv": "Första {units} {unit}: {quantity} × {block_size} à {unit_amount} = {amount}",
-            "de": "Erste {units} {unit}: {quantity} × {block_size} zu je {unit_amount} = {amount}",
+            "en": (
+                "First {units} {unit}: {quantity} {quantity:block|blocks} of {block_size} at "
+                "{unit_amount}{quantity:| each} = {amount}"
+            ),
+            "sv": (
+                "{units:Först|Första} {units} {unit}: {quantity} block om {block_size} à "
+                "{unit_amount} = {amount}"
+            ),
+            "de": (
+                "{units:Zuerst|Die ersten} {units} {unit}: {quantity} {quantity:Block|Blöcke} à "
+                "{block_size} zu{quantity:| je} {unit_amount} = {amount}"
+            ),
         },
         "next_tier_blocks": {
-            "en": "Next {units} {unit}: {quantity} × {block_size} at {unit_amount} = {amount}",
-            "sv": "Nästa {units} {unit}: {quantity} × {block_size} à {unit_amount} = {amount}",
+            "en": (
+                "Next {units} {unit}: {quantity} {quantity:block|blocks} of {block_size} at "
+                "{unit_amount}{quantity:| each} = {amount}"
+            ),
+            "sv": (
+                "Därefter {units} {unit}: {quantity} block om {block_size} à {unit_amount} = "
+                "{amount}"
+            ),
             "de": (
-                "Weitere {units} {unit}: {quantity} × {block_size} zu je {unit_amount} = {amount}"
+                "Dann {units} {unit}: {quantity} {quantity:Block|Blöcke} à {block_size} "
+                "zu{quantity:| je} {unit_amount} = {amount}"
             ),
         },
     }

@@ -40,15 +40,25 @@ class GraduatedPercentage(Rule, frozen=True, tag="graduated_percentage"):
 
     sentences: ClassVar[Sentences] = {
         **FLAT_SENTENCES,
+        "percent_tier_flat": {
+            "en": "Flat fee for the tier above {above:money}: {amount}",
+            "sv": "Fast avgift för nivån över {above:money}: {amount}",
+            "de": "Festbetrag der Staffel über {above:money}: {amount}",
+        },
+        "percent_beyond_free": {
+            "en": "{base} above {above:money}: free",
+            "sv": "{base} över {above:money}: utan kostnad",
+            "de": "{base} über {above:money}: kostenlos",
+        },
         "first_percent_tier": {
-            "en": "{percent} % of the first {base} = {amount}",
-            "sv": "{percent} % av de första {base} = {amount}",
-            "de": "{percent} % der ersten {base} = {amount}",
+            "en": "{percent}% of the first {base} = {amount}",
+            "sv": "{percent}\u00a0% av de första {base} = {amount}",
+            "de": "{percent}\u00a0% der ersten {base} = {amount}",
         },
         "next_percent_tier": {
-            "en": "{percent} % of the next {base} = {amount}",
-            "sv": "{percent} % av de nästa {base} = {amount}",
-            "de": "{percent} % der weiteren {base} = {amount}",
+            "en": "{percent}% of the next {base} = {amount}",
+            "sv": "{percent}\u00a0% av följande {base} = {amount}",
+            "de": "{percent}\u00a0% der nächsten {base} = {amount}",
         },
     }
 
@@ -76,13 +86,13 @@ class GraduatedPercentage(Rule, frozen=True, tag="graduated_percentage"):
             share = ceiling - below
             terms = {"above": below, "until": ceiling}
             if tier is None:
-                steps.append(Step("beyond_free", share, ZERO, ZERO, terms))
+                steps.append(Step("percent_beyond_free", share, ZERO, ZERO, terms))
                 continue
             code = "next_percent_tier" if steps else "first_percent_tier"
             terms["percent"] = tier.rate_pct
             rate = tier.rate_pct.scaleb(-2)
             steps.append(Step(code, share, rate, share * rate, terms))
             if tier.flat_amount:
-                code = "tier_flat" if below else "first_tier_flat"
+                code = "percent_tier_flat" if below else "first_tier_flat"
                 steps.append(single(code, tier.flat_amount, terms))
         return line(quantity, *steps)

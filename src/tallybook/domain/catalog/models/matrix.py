@@ -44,14 +44,14 @@ class Matrix(PortionRule, frozen=True, dict=True, tag="matrix"):
     sentences: ClassVar[Sentences] = {
         **NOT_PRICED,
         "cell": {
-            "en": "{quantity} {unit} at {unit_amount} each = {amount}",
+            "en": "{quantity} {unit} at {unit_amount}{quantity:| each} = {amount}",
             "sv": "{quantity} {unit} à {unit_amount} = {amount}",
-            "de": "{quantity} {unit} zu je {unit_amount} = {amount}",
+            "de": "{quantity} {unit} zu{quantity:| je} {unit_amount} = {amount}",
         },
         "default_cell": {
-            "en": "{quantity} other {unit} at {unit_amount} each = {amount}",
-            "sv": "{quantity} övriga {unit} à {unit_amount} = {amount}",
-            "de": "{quantity} andere {unit} zu je {unit_amount} = {amount}",
+            "en": "{quantity} other {unit} at {unit_amount}{quantity:| each} = {amount}",
+            "sv": "{quantity} {unit} av övrigt slag à {unit_amount} = {amount}",
+            "de": "{quantity} {unit} sonstiger Art zu{quantity:| je} {unit_amount} = {amount}",
         },
     }
 

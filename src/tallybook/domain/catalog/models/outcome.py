@@ -37,27 +37,39 @@ class Outcome(PortionRule, frozen=True, tag="outcome"):
     sentences: ClassVar[Sentences] = {
         "outcomes": {
             "en": (
-                "1 confirmed outcome at {unit_amount}",
-                "{quantity} confirmed outcomes at {unit_amount} each = {amount}",
+                "{quantity} confirmed {quantity:outcome|outcomes} at {unit_amount}{quantity:| "
+                "each} = {amount}"
             ),
-            "sv": (
-                "1 bekräftat utfall à {unit_amount}",
-                "{quantity} bekräftade utfall à {unit_amount} = {amount}",
-            ),
+            "sv": "{quantity} {quantity:bekräftat|bekräftade} resultat à {unit_amount} = {amount}",
             "de": (
-                "1 bestätigtes Ergebnis zu {unit_amount}",
-                "{quantity} bestätigte Ergebnisse zu je {unit_amount} = {amount}",
+                "{quantity} {quantity:bestätigtes Ergebnis|bestätigte Ergebnisse} zu{quantity:| "
+                "je} {unit_amount} = {amount}"
             ),
         },
         "disputed": {
-            "en": "{quantity} disputed in time: given back, {amount}",
-            "sv": "{quantity} bestridda i tid: återbetalas, {amount}",
-            "de": "{quantity} rechtzeitig bestritten: zurückerstattet, {amount}",
+            "en": (
+                "{count} {count:outcome|outcomes} disputed in time, given back at "
+                "{unit_amount}{count:| each}: {amount}"
+            ),
+            "sv": "{count} resultat som bestreds i tid, återbetalas à {unit_amount}: {amount}",
+            "de": (
+                "{count} {count:Ergebnis|Ergebnisse} rechtzeitig bestritten, erstattet zu{count:| "
+                "je} {unit_amount}: {amount}"
+            ),
         },
         "not_disputed": {
-            "en": "{quantity} disputed too late or never confirmed: no change",
-            "sv": "{quantity} bestridda för sent eller aldrig bekräftade: ingen ändring",
-            "de": "{quantity} zu spät bestritten oder nie bestätigt: keine Änderung",
+            "en": (
+                "{quantity} {quantity:dispute|disputes} too late, or without a confirmed outcome: "
+                "no change"
+            ),
+            "sv": (
+                "{quantity} {quantity:invändning|invändningar} för sent, eller utan bekräftat "
+                "resultat: ingen ändring"
+            ),
+            "de": (
+                "{quantity} {quantity:Einwand|Einwände} zu spät oder ohne bestätigtes Ergebnis: "
+                "keine Änderung"
+            ),
         },
     }
 

@@ -25,14 +25,14 @@ class Overage(Rule, frozen=True, tag="overage"):
 
     sentences: ClassVar[Sentences] = {
         "included": {
-            "en": "{quantity} {unit} of {allowance} included",
-            "sv": "{quantity} {unit} av {allowance} ingår",
-            "de": "{quantity} {unit} von {allowance} enthalten",
+            "en": "{quantity} {unit} of {allowance} included: free",
+            "sv": "{quantity} {unit} av {allowance} som ingår: utan kostnad",
+            "de": "{quantity} {unit} von {allowance} enthaltenen: kostenlos",
         },
         "included_for": {
-            "en": "{allowance} {unit} for {amount}",
-            "sv": "{allowance} {unit} för {amount}",
-            "de": "{allowance} {unit} für {amount}",
+            "en": "{allowance} {unit:allowance} included for {amount}",
+            "sv": "{allowance} {unit:allowance} ingår för {amount}",
+            "de": "{allowance} {unit:allowance} enthalten für {amount}",
         },
         "overage": Stairstep.sentences["overage"],
     }

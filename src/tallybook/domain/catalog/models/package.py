@@ -35,32 +35,27 @@ class Package(Rule, frozen=True, tag="package"):
     sentences: ClassVar[Sentences] = {
         "packages": {
             "en": (
-                "1 package of {package_size} ({units} {unit}) at {unit_amount}",
-                "{quantity} packages of {package_size} ({units} {unit}) at {unit_amount} "
-                "= {amount}",
+                "{quantity} {quantity:package|packages} of {package_size} ({units} {unit}) at "
+                "{unit_amount}{quantity:| each} = {amount}"
             ),
             "sv": "{quantity} paket om {package_size} ({units} {unit}) à {unit_amount} = {amount}",
             "de": (
-                "1 Paket zu {package_size} ({units} {unit}) für {unit_amount}",
-                "{quantity} Pakete zu {package_size} ({units} {unit}) für je {unit_amount} "
-                "= {amount}",
+                "{quantity} {quantity:Paket|Pakete} zu {package_size} ({units} {unit}) "
+                "für{quantity:| je} {unit_amount} = {amount}"
             ),
         },
         "packages_after_free": {
             "en": (
-                "1 package of {package_size} ({units} {unit}, {free_units} free) at {unit_amount}",
-                "{quantity} packages of {package_size} ({units} {unit}, {free_units} free) "
-                "at {unit_amount} = {amount}",
+                "{quantity} {quantity:package|packages} of {package_size} ({units} {unit}, "
+                "{free_units} of them free) at {unit_amount}{quantity:| each} = {amount}"
             ),
             "sv": (
-                "{quantity} paket om {package_size} ({units} {unit}, varav {free_units} fria) "
-                "à {unit_amount} = {amount}"
+                "{quantity} paket om {package_size} ({units} {unit}, varav {free_units} utan "
+                "kostnad) à {unit_amount} = {amount}"
             ),
             "de": (
-                "1 Paket zu {package_size} ({units} {unit}, davon {free_units} frei) "
-                "für {unit_amount}",
-                "{quantity} Pakete zu {package_size} ({units} {unit}, davon {free_units} frei) "
-                "für je {unit_amount} = {amount}",
+                "{quantity} {quantity:Paket|Pakete} zu {package_size} ({units} {unit}, davon "
+                "{free_units} kostenlos) für{quantity:| je} {unit_amount} = {amount}"
             ),
         },
     }

@@ -16,9 +16,9 @@ class PerUnit(Rule, frozen=True, tag="per_unit"):
 
     sentences: ClassVar[Sentences] = {
         "per_unit": {
-            "en": "{quantity} {unit} at {unit_amount} each = {amount}",
+            "en": "{quantity} {unit} at {unit_amount}{quantity:| each} = {amount}",
             "sv": "{quantity} {unit} à {unit_amount} = {amount}",
-            "de": "{quantity} {unit} zu je {unit_amount} = {amount}",
+            "de": "{quantity} {unit} zu{quantity:| je} {unit_amount} = {amount}",
         },
     }
 

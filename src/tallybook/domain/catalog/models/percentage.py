@@ -38,38 +38,53 @@ class Percentage(PortionRule, frozen=True, tag="percentage"):
 
     sentences: ClassVar[Sentences] = {
         "percentage": {
-            "en": "{percent} % of {base} = {amount}",
-            "sv": "{percent} % av {base} = {amount}",
-            "de": "{percent} % von {base} = {amount}",
+            "en": "{percent}% of {base} = {amount}",
+            "sv": "{percent}\u00a0% av {base} = {amount}",
+            "de": "{percent}\u00a0% von {base} = {amount}",
         },
         "fixed_per_event": {
             "en": (
-                "1 transaction at {unit_amount}",
-                "{quantity} transactions at {unit_amount} each = {amount}",
+                "{quantity} {quantity:transaction|transactions} at {unit_amount}{quantity:| each} "
+                "= {amount}"
             ),
-            "sv": (
-                "1 transaktion à {unit_amount}",
-                "{quantity} transaktioner à {unit_amount} = {amount}",
-            ),
+            "sv": "{quantity} {quantity:transaktion|transaktioner} à {unit_amount} = {amount}",
             "de": (
-                "1 Transaktion zu {unit_amount}",
-                "{quantity} Transaktionen zu je {unit_amount} = {amount}",
+                "{quantity} {quantity:Transaktion|Transaktionen} zu{quantity:| je} {unit_amount} "
+                "= {amount}"
             ),
         },
         "free_part": {
-            "en": "{base} in {events} transactions: free",
-            "sv": "{base} i {events} transaktioner: fritt",
-            "de": "{base} in {events} Transaktionen: frei",
+            "en": "{base} in {events} {events:transaction|transactions}: free",
+            "sv": "{base} i {events} {events:transaktion|transaktioner}: utan kostnad",
+            "de": "{base} in {events} {events:Transaktion|Transaktionen}: kostenlos",
         },
         "event_minimum": {
-            "en": "Raised to {minimum} a transaction ({events}): {amount}",
-            "sv": "Höjt till {minimum} per transaktion ({events}): {amount}",
-            "de": "Auf {minimum} je Transaktion angehoben ({events}): {amount}",
+            "en": (
+                "{events} {events:transaction|transactions} raised to at least {minimum}{events:| "
+                "each}: {amount}"
+            ),
+            "sv": (
+                "{events} {events:transaktion höjd|transaktioner höjda} till minst "
+                "{minimum}{events:| var}: {amount}"
+            ),
+            "de": (
+                "{events} {events:Transaktion|Transaktionen} auf mindestens{events:| je} "
+                "{minimum} angehoben: {amount}"
+            ),
         },
         "event_maximum": {
-            "en": "Lowered to {maximum} a transaction ({events}): {amount}",
-            "sv": "Sänkt till {maximum} per transaktion ({events}): {amount}",
-            "de": "Auf {maximum} je Transaktion gesenkt ({events}): {amount}",
+            "en": (
+                "{events} {events:transaction|transactions} lowered to at most {maximum}{events:| "
+                "each}: {amount}"
+            ),
+            "sv": (
+                "{events} {events:transaktion sänkt|transaktioner sänkta} till högst "
+                "{maximum}{events:| var}: {amount}"
+            ),
+            "de": (
+                "{events} {events:Transaktion|Transaktionen} auf höchstens{events:| je} {maximum} "
+                "gesenkt: {amount}"
+            ),
         },
     }
 

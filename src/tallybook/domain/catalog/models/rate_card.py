@@ -55,16 +55,17 @@ class RateCard(PortionRule, frozen=True, dict=True, tag="rate_card"):
         **NOT_PRICED,
         "credits": {
             "en": (
-                "{units} {unit} cost {quantity} credits ({credits_each} each) at {unit_amount} "
-                "= {amount}"
+                "{units} {unit} at {credits_each} {credits_each:credit|credits}{units:| each} = "
+                "{quantity} {quantity:credit|credits}, at {unit_amount}{quantity:| each} = "
+                "{amount}"
             ),
             "sv": (
-                "{units} {unit} kostar {quantity} krediter ({credits_each} per enhet) "
-                "à {unit_amount} = {amount}"
+                "{units} {unit} à {credits_each} {credits_each:kredit|krediter} = {quantity} "
+                "{quantity:kredit|krediter}, à {unit_amount} = {amount}"
             ),
             "de": (
-                "{units} {unit} kosten {quantity} Credits (je {credits_each}) zu {unit_amount} "
-                "= {amount}"
+                "{units} {unit} zu{units:| je} {credits_each} {credits_each:Credit|Credits} = "
+                "{quantity} {quantity:Credit|Credits}, zu{quantity:| je} {unit_amount} = {amount}"
             ),
         },
     }
@@ -102,7 +103,8 @@ class RateCard(PortionRule, frozen=True, dict=True, tag="rate_card"):
         for (_, values), (cell, units) in charged.items():
             labels = cell_labels(self.dimensions, values)
             if cell is None:
-                steps.append(not_priced(units, labels))
+                if units or labels:
+                    steps.append(not_priced(units, labels))
             elif units:
                 steps.append(self._step(cell, units, labels))
         return line(total(portions), *steps)

@@ -41,19 +41,19 @@ class Stairstep(Rule, frozen=True, tag="stairstep"):
     sentences: ClassVar[Sentences] = {
         **FLAT_SENTENCES,
         "stair": {
-            "en": "{units} {unit}, up to {until}: {amount}",
-            "sv": "{units} {unit}, upp till {until}: {amount}",
-            "de": "{units} {unit}, bis {until}: {amount}",
+            "en": "{units} {unit}, in the step up to {until}: {amount}",
+            "sv": "{units} {unit}, i steget upp till {until}: {amount}",
+            "de": "{units} {unit}, in der Stufe bis {until}: {amount}",
         },
         "stair_open": {
-            "en": "{units} {unit}, above {above}: {amount}",
-            "sv": "{units} {unit}, över {above}: {amount}",
-            "de": "{units} {unit}, über {above}: {amount}",
+            "en": "{units} {unit}, in the step above {above}: {amount}",
+            "sv": "{units} {unit}, i steget över {above}: {amount}",
+            "de": "{units} {unit}, in der Stufe über {above}: {amount}",
         },
         "overage": {
-            "en": "{quantity} {unit} above {above} at {unit_amount} each = {amount}",
+            "en": "{quantity} {unit} above {above} at {unit_amount}{quantity:| each} = {amount}",
             "sv": "{quantity} {unit} över {above} à {unit_amount} = {amount}",
-            "de": "{quantity} {unit} über {above} zu je {unit_amount} = {amount}",
+            "de": "{quantity} {unit} über {above} zu{quantity:| je} {unit_amount} = {amount}",
         },
     }
 

@@ -11,7 +11,16 @@ import msgspec
 
 from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.rule import check_amount, check_positive
-from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Sentences, Step, single
+from tallybook.domain.catalog.working import (
+    NO_USAGE,
+    ONE,
+    ZERO,
+    RatedLine,
+    Sentences,
+    Step,
+    line,
+    single,
+)
 from tallybook.domain.kernel.decimals import bounded
 from tallybook.domain.kernel.errors import Invalid
 
@@ -31,30 +40,26 @@ class Tier(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
 
 FLAT_SENTENCES: Sentences = {
+    **NO_USAGE,
     "first_tier_flat": {
-        "en": "Flat amount of the first tier: {amount}",
-        "sv": "Fast belopp för första steget: {amount}",
+        "en": "Flat fee for the first tier: {amount}",
+        "sv": "Fast avgift för den första nivån: {amount}",
         "de": "Festbetrag der ersten Staffel: {amount}",
     },
     "tier_flat": {
-        "en": "Flat amount of the tier above {above}: {amount}",
-        "sv": "Fast belopp för steget över {above}: {amount}",
+        "en": "Flat fee for the tier above {above}: {amount}",
+        "sv": "Fast avgift för nivån över {above}: {amount}",
         "de": "Festbetrag der Staffel über {above}: {amount}",
     },
     "zero_quantity_flat": {
-        "en": "Flat amount of the first tier, owed without usage too: {amount}",
-        "sv": "Fast belopp för första steget, även utan användning: {amount}",
+        "en": "Flat fee for the first tier, owed without usage too: {amount}",
+        "sv": "Fast avgift för den första nivån, även utan användning: {amount}",
         "de": "Festbetrag der ersten Staffel, auch ohne Nutzung: {amount}",
-    },
-    "no_usage": {
-        "en": "No usage, nothing to pay",
-        "sv": "Ingen användning, inget att betala",
-        "de": "Keine Nutzung, nichts zu zahlen",
     },
     "beyond_free": {
         "en": "{quantity} {unit} above {above}: free",
-        "sv": "{quantity} {unit} över {above}: fritt",
-        "de": "{quantity} {unit} über {above}: frei",
+        "sv": "{quantity} {unit} över {above}: utan kostnad",
+        "de": "{quantity} {unit} über {above}: kostenlos",
     },
 }
 """How the steps that all tiered models share are told."""
@@ -63,7 +68,7 @@ TIER_SENTENCES: Sentences = {
     **FLAT_SENTENCES,
     "tier_cap": {
         "en": "This tier costs {cap} at most: {amount}",
-        "sv": "Steget kostar högst {cap}: {amount}",
+        "sv": "Nivån kostar högst {cap}: {amount}",
         "de": "Diese Staffel kostet höchstens {cap}: {amount}",
     },
 }
@@ -231,9 +236,6 @@ def charge_tier(code: str, quantity: Decimal, tier: Tier, terms: dict[str, Decim
 
 def no_usage(flat_amount: Decimal, *, charges_flat: bool) -> RatedLine:
     """The line of a quantity of zero: nothing, or by the rule's choice the first flat amount."""
-    zero = Decimal(0)
     if charges_flat and flat_amount:
-        step = single("zero_quantity_flat", flat_amount)
-    else:
-        step = Step("no_usage", zero, zero, zero)
-    return RatedLine(zero, step.amount, (step,))
+        return line(ZERO, single("zero_quantity_flat", flat_amount))
+    return line(ZERO)

@@ -36,9 +36,9 @@ class Uplift(PortionRule, frozen=True, tag="uplift"):
 
     sentences: ClassVar[Sentences] = {
         "uplift": {
-            "en": "{percent} % of {base}, the uplift over the baseline = {amount}",
-            "sv": "{percent} % av {base}, ökningen över utgångsläget = {amount}",
-            "de": "{percent} % von {base}, dem Zuwachs über die Ausgangsbasis = {amount}",
+            "en": "{percent}% of the uplift of {base} over the baseline = {amount}",
+            "sv": "{percent}\u00a0% av ökningen på {base} över utgångsläget = {amount}",
+            "de": "{percent}\u00a0% des Zuwachses von {base} über die Ausgangsbasis = {amount}",
         },
         "measured": {
             "en": "Measured: {base}",

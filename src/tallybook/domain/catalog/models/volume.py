@@ -37,40 +37,59 @@ class Volume(Rule, frozen=True, tag="volume"):
     sentences: ClassVar[Sentences] = {
         **TIER_SENTENCES,
         "volume": {
-            "en": "{quantity} {unit}, up to {until}: all at {unit_amount} each = {amount}",
-            "sv": "{quantity} {unit}, upp till {until}: alla à {unit_amount} = {amount}",
-            "de": "{quantity} {unit}, bis {until}: alle zu je {unit_amount} = {amount}",
+            "en": (
+                "{quantity} {unit}, in the tier up to {until},{quantity:| all} at "
+                "{unit_amount}{quantity:| each} = {amount}"
+            ),
+            "sv": (
+                "{quantity} {unit}, i nivån upp till {until},{quantity:| alla} à {unit_amount} = "
+                "{amount}"
+            ),
+            "de": (
+                "{quantity} {unit}, in der Staffel bis {until},{quantity:| alle} zu{quantity:| "
+                "je} {unit_amount} = {amount}"
+            ),
         },
         "volume_open": {
-            "en": "{quantity} {unit}, above {above}: all at {unit_amount} each = {amount}",
-            "sv": "{quantity} {unit}, över {above}: alla à {unit_amount} = {amount}",
-            "de": "{quantity} {unit}, über {above}: alle zu je {unit_amount} = {amount}",
+            "en": (
+                "{quantity} {unit}, in the tier above {above},{quantity:| all} at "
+                "{unit_amount}{quantity:| each} = {amount}"
+            ),
+            "sv": (
+                "{quantity} {unit}, i nivån över {above},{quantity:| alla} à {unit_amount} = "
+                "{amount}"
+            ),
+            "de": (
+                "{quantity} {unit}, in der Staffel über {above},{quantity:| alle} zu{quantity:| "
+                "je} {unit_amount} = {amount}"
+            ),
         },
         "volume_blocks": {
             "en": (
-                "{units} {unit}, up to {until}: {quantity} × {block_size} at {unit_amount} "
-                "= {amount}"
+                "{units} {unit}, in the tier up to {until}: {quantity} {quantity:block|blocks} of "
+                "{block_size} at {unit_amount}{quantity:| each} = {amount}"
             ),
             "sv": (
-                "{units} {unit}, upp till {until}: {quantity} × {block_size} à {unit_amount} "
-                "= {amount}"
+                "{units} {unit}, i nivån upp till {until}: {quantity} block om {block_size} à "
+                "{unit_amount} = {amount}"
             ),
             "de": (
-                "{units} {unit}, bis {until}: {quantity} × {block_size} zu je {unit_amount} "
-                "= {amount}"
+                "{units} {unit}, in der Staffel bis {until}: {quantity} {quantity:Block|Blöcke} à "
+                "{block_size} zu{quantity:| je} {unit_amount} = {amount}"
             ),
         },
         "volume_open_blocks": {
             "en": (
-                "{units} {unit}, above {above}: {quantity} × {block_size} at {unit_amount} "
-                "= {amount}"
+                "{units} {unit}, in the tier above {above}: {quantity} {quantity:block|blocks} of "
+                "{block_size} at {unit_amount}{quantity:| each} = {amount}"
             ),
             "sv": (
-                "{units} {unit}, över {above}: {quantity} × {block_size} à {unit_amount} = {amount}"
+                "{units} {unit}, i nivån över {above}: {quantity} block om {block_size} à "
+                "{unit_amount} = {amount}"
             ),
             "de": (
-                "{units} {unit}, über {above}: {quantity} × {block_size} zu je {unit_amount} "
-                "= {amount}"
+                "{units} {unit}, in der Staffel über {above}: {quantity} {quantity:Block|Blöcke} "
+                "à {block_size} zu{quantity:| je} {unit_amount} = {amount}"
             ),
         },
     }
