@@ -174,6 +174,22 @@ def test_a_zip_that_leads_astray_is_refused(tmp_path: Path) -> None:
         rows_of(written(tmp_path, "a.zip", bytes(content)), "nem")
 
 
+def test_a_name_in_a_zip_may_be_empty(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        nameless = zipfile.ZipInfo("n")
+        nameless.filename = ""
+        with archive.open(nameless, "w") as file:
+            file.write(b"100,NEM13,200301011534,MDP1,Retailer1\n900\n")
+    assert rows_of(written(tmp_path, "a.zip", packed.getvalue()), "nem") == []
+
+
+@pytest.mark.parametrize("line", [b"\r\r", b"\xef\xbb\xbf", b" ,\t,", b'""'])
+def test_a_line_of_nothing_in_nem_is_passed_over(tmp_path: Path, line: bytes) -> None:
+    content = b"100,NEM13,200301011534,MDP1,Retailer1\n" + line + b"\n900\n" + line
+    assert rows_of(written(tmp_path, "a.csv", content), "nem") == []
+
+
 def test_a_gzip_cut_short_is_refused_not_taken_for_complete(tmp_path: Path) -> None:
     packed = gzip.compress(b'{"id":1}\n' * 10_000)
     path = tmp_path / "a.ndjson.gz"
@@ -190,6 +206,45 @@ def test_parquet_that_is_damaged_within_is_told_of(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(Invalid, match="is damaged"):
         rows_of(path)
+
+
+def test_a_row_of_parquet_with_what_is_no_value_is_reported_alone(tmp_path: Path) -> None:
+    number = 4500
+    times: list[int] = [0] * 9000
+    times[number] = 10**18  # in the year 33658
+    texts = [b"a"] * 9000
+    texts[number - 1] = b"\xff"
+    columns = {
+        "at": pa.array(times, pa.timestamp("us", tz="UTC")),
+        "id": pa.array(texts).view(pa.string()),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    read = rows_of(tmp_path / "a.parquet")
+    assert [row.number for row in read] == [*range(1, 9001)]
+    assert [row.number for row in read if isinstance(row, Broken)] == [number, number + 1]
+
+
+def test_columns_of_parquet_as_others_write_them(tmp_path: Path) -> None:
+    columns = {
+        "id": pa.array([b"r1", None, b"\xff"]),
+        "usage": pa.array([{"tokens": Decimal("1.50")}, None, None]),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    first, second, third = rows_of(tmp_path / "a.parquet")
+    assert isinstance(first, Row)
+    assert text_of(first.cells["id"]) == "r1", "bytes, of a writer that did not say it is text"
+    assert text_of(cell_at(first.cells, "usage.tokens")) == "1.5", "a path into what is nested"
+    assert isinstance(second, Row)
+    assert text_of(second.cells["id"]) == ""
+    assert isinstance(third, Broken)
+
+
+def test_two_columns_of_parquet_with_one_name_are_refused(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table([pa.array([1]), pa.array([2])], names=["n", "n"]), tmp_path / "a.parquet"
+    )
+    with pytest.raises(Invalid, match="two columns"):
+        rows_of(tmp_path / "a.parquet")
 
 
 def test_parquet_types_become_exact_cells(tmp_path: Path) -> None:

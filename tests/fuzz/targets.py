@@ -203,6 +203,7 @@ SEEDS: tuple[bytes, ...] = (
     *_packed(b"100,NEM13,200301011534,MDP1,Retailer1\n900\n"),
     _parquet(),
     b"PAR1\x15\x04\x15\x00PAR1",
+    b"\r\r",
     b"\x00\xff\xfe\xed\xb0\x80",
 )
 """Bytes to begin from: something that each target accepts, and edges of what it does."""

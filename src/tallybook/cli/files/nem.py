@@ -77,11 +77,11 @@ class _File:
     def read(self, line: Line) -> Iterator[Row | Broken]:
         """The rows that are complete with this line."""
         self._line = line.number
-        if not line.content.strip(b", \t"):
-            return
-        self._is_empty = False
         try:
             cells = _cells(line)
+            if not any(cells):
+                return
+            self._is_empty = False
             if cells[0] != "400":
                 yield from self._without_rest()
             if cells[0] == "100":

@@ -111,12 +111,14 @@ def _text_of_json(raw: bytes) -> str:
 
 
 def cell_at(cells: Cells, column: str) -> Any:
-    """The cell of `column`; `usage.input.cached` also reaches into nested JSON. None if absent."""
+    """The cell of `column`; `usage.input.cached` reaches into what is nested. None if absent."""
     if column in cells:
         return cells[column]
     outer, dot, inner = column.partition(".")
     if not dot or outer not in cells:
         return None
+    if isinstance(cells[outer], Mapping):
+        return cell_at(cells[outer], inner)
     try:
         nested = msgspec.json.decode(cells[outer], type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, TypeError):

@@ -70,7 +70,7 @@ def _in_zip(stream: Buffered, depth: int) -> Iterator[tuple[str, Buffered]]:
         shutil.copyfileobj(stream, kept)
         with _archive(kept) as packed:
             for member in packed.infolist():
-                if member.is_dir():
+                if member.filename.endswith("/"):
                     continue
                 with _opened(packed, member) as content:
                     buffered = io.BufferedReader(cast(Any, content))
