@@ -44,7 +44,7 @@ def made(draw: st.DrawFn, model: str, fields: dict[str, Strategy]) -> dict[str, 
 
 
 @st.composite
-def tiers(draw: st.DrawFn, **fields: Strategy) -> list[dict[str, Any]]:
+def tiers(draw: st.DrawFn, /, **fields: Strategy) -> list[dict[str, Any]]:
     ends = sorted(draw(st.sets(st.integers(1, 50), max_size=3)))
     bounds = [*map(str, ends), *([None] if not ends or draw(st.booleans()) else [])]
     found = [draw(made("", fields)) for _ in bounds]
