@@ -14,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tallybook.domain.catalog.in_force import InForce, Piece, Prorates
 from tallybook.domain.catalog.models.quantity_rule import QuantityRule
 from tallybook.domain.catalog.price import AnyRule, Price
 from tallybook.domain.catalog.usage_need import Circumstances, Portion
-from tallybook.domain.kernel.decimals import plain
+from tallybook.domain.kernel.decimals import exactly, plain
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.rating.figures import Writing
@@ -26,6 +27,10 @@ from tallybook.domain.rating.wording import explain_working
 
 APRIL = Span(datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC))
 AROUND = Circumstances(timezone="Europe/Stockholm", period=APRIL)
+
+TEN_DAYS = InForce(
+    (Piece(Span(APRIL.starts, APRIL.starts + timedelta(days=10)), APRIL),), "UTC", Prorates.ALL
+)
 
 Strategy = st.SearchStrategy[Any]
 amounts = st.sampled_from(["0", "0.0005", "1", "2.5", "10"])
@@ -230,9 +235,15 @@ def test_every_model_is_drawn() -> None:
 @settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(st.data())
 def test_a_working_adds_up_and_can_be_told(model: str, data: st.DataObject) -> None:
-    """Whatever is accepted is rated: exact steps that make the amount, a sentence for each."""
+    """Whatever is accepted is rated: exact steps that make the amount, a sentence for each.
+
+    Also for a part of a period.
+    """
     price = price_of(data.draw(made(model, EVERY[model])), data.draw(adjusted))
     used = data.draw(portions())
+    if data.draw(st.booleans()):
+        with exactly():
+            price = price.prorated(TEN_DAYS)
     rated = rate_usage(price, used, AROUND)
     assert rated.working
     assert sum((step.amount for step in rated.working), Decimal(0)) == rated.amount
