@@ -59,7 +59,8 @@ class EarlierLineRecords(Protocol):
         """By subscription id, by one query; see `EarlierWanted`."""
 
     def fees(self, wanted: Sequence[EarlierWanted]) -> Mapping[str, list[list[PrintedLine]]]:
-        """By subscription id, bill after bill, its fees and what coupons took off each."""
+        """By subscription id, bill after bill, its fees and its usage by the prices asked for, and
+        what coupons took off each."""
 
 
 class TurnRecords(Protocol):

@@ -29,7 +29,7 @@ from tallybook.domain.invoicing.reckoned import (
     plan_versions_of,
     reckoning_of,
 )
-from tallybook.domain.invoicing.whole_bill import rate_bill
+from tallybook.domain.invoicing.whole_bill import billed_by, rate_bill
 from tallybook.domain.kernel.errors import Missing
 from tallybook.domain.kernel.money import minor_digits
 from tallybook.domain.metering.meter import Meter
@@ -244,7 +244,14 @@ def draw_up(
         usage = sheet.of(wanted)
         meter, who = wanted.meter, boundary.customer
         return rate_metered(
-            charge, meter, who, usage, as_of, allowance_left=allowance_left, pool=wanted.pool
+            charge,
+            meter,
+            who,
+            usage,
+            as_of,
+            allowance_left=allowance_left,
+            pool=wanted.pool,
+            billed=billed_by(charge, footing),
         )
 
     conditions: tuple[ConditionLine, ...] = ()

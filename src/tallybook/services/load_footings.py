@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from tallybook.domain.invoicing.footing import (
     earlier_lines_of,
     held_at,
     held_coupons,
+    looks_back,
     next_use,
     place_of,
     yearly,
@@ -59,7 +60,9 @@ class Footings:
         self._coupons: Mapping[str, KeptCoupon] = {}
         self._uses: dict[str, list[CouponUse]] = defaultdict(list)
         self._printed: dict[str, list[list[PrintedLine]]] = {}
-        """Of subscriptions that may give back what a coupon took something off: bill after bill."""
+        """Of subscriptions that may give back what was charged before: bill after bill."""
+        self._usage_of: dict[str, tuple[str, ...]] = {}
+        """By plan version, the prices that may give back what was billed for usage."""
 
     def load(self, records: Records, subscriptions: Sequence[Subscription]) -> None:
         """Read the lines printed before for those whose plans have conditions."""
@@ -99,19 +102,12 @@ class Footings:
         """
         customers = self._contracts.customers
         redeemed = records.coupons.of_customers(customers, locked=locked)
+        if redeemed:
+            self._uses.update(records.coupons.uses([each.id for each in redeemed]))
+        had = {each.customer_id for each in redeemed if self._uses.get(each.id)}
+        self._load_printed(records, subscriptions, had)
         if not redeemed:
             return
-        self._uses.update(records.coupons.uses([each.id for each in redeemed]))
-        had = {each.customer_id for each in redeemed if self._uses.get(each.id)}
-        wanted = [
-            EarlierWanted(each.id, each.starts_at)
-            for each in subscriptions
-            if each.customer_id in had and not each.is_plain
-        ]
-        printed = records.earlier_lines.fees(wanted)
-        self._printed = {
-            one.subscription_id: printed.get(one.subscription_id, []) for one in wanted
-        }
         acting = [
             each
             for each in redeemed
@@ -123,12 +119,42 @@ class Footings:
         for each in acting:
             self._redemptions.setdefault(each.customer_id, []).append(each)
 
+    def _load_printed(
+        self, records: Records, subscriptions: Iterable[Subscription], had: Set[str]
+    ) -> None:
+        """Read what bills charged that later ones may give back: fees of customers who had a
+        discount, and usage by prices that look back."""
+        plans = self._contracts.plans
+        self._usage_of = {
+            name: keys for name, plan in plans.items() if (keys := looks_back([plan]))
+        }
+        wanted = []
+        for each in subscriptions:
+            keys = self._looks_back(each)
+            if keys or (each.customer_id in had and not each.is_plain):
+                wanted.append(EarlierWanted(each.id, each.starts_at, usage_of=keys))
+        printed = records.earlier_lines.fees(wanted)
+        self._printed = {
+            one.subscription_id: printed.get(one.subscription_id, []) for one in wanted
+        }
+
+    def _looks_back(self, subscription: Subscription) -> tuple[str, ...]:
+        """The prices of all its versions that may give back what was billed for usage."""
+        if not self._usage_of:
+            return ()
+        changes = self._contracts.changes.get(subscription.id, ())
+        versions = plan_versions_of(subscription, changes)
+        return tuple(
+            dict.fromkeys(key for name in versions for key in self._usage_of.get(name, ()))
+        )
+
     def of(self, boundary: Boundary) -> Footing | None:
         """What the conditions of this bill go by; None where nothing acts on it."""
         subscription = boundary.subscription
         redeemed = self._redemptions.get(subscription.customer_id, ())
         printed = self._printed.get(subscription.id, ())
-        if subscription.id not in self._earlier and not redeemed and not printed:
+        looks_back_ = subscription.id in self._printed and bool(self._looks_back(subscription))
+        if not (subscription.id in self._earlier or redeemed or printed or looks_back_):
             return None
         course = None
         if boundary.reckoning is not None:
@@ -164,10 +190,11 @@ class Footings:
 
     def note(self, invoice: Invoice) -> None:
         """Count a bill that was drawn up for those that follow it."""
-        if not self._earlier and not self._redemptions and not self._printed:
+        if not (self._earlier or self._redemptions or self._printed):
             return
         if invoice.subscription_id in self._printed:
-            self._printed[invoice.subscription_id].append(printed_on(invoice))
+            keys = tuple(key for keys in self._usage_of.values() for key in keys)
+            self._printed[invoice.subscription_id].append(printed_on(invoice, keys))
         if invoice.subscription_id in self._earlier:
             self._earlier[invoice.subscription_id] += earlier_lines_of(invoice)
         for counting in self._counting.get(self._customers.get(invoice.subscription_id, ""), ()):
@@ -256,8 +283,11 @@ def recall_footing(
     reckoning = invoice.reckoning
     coupons, next_uses = _recalled_coupons(records, invoice, subscription, redrawing)
     printed: Sequence[Sequence[PrintedLine]] = ()
-    if next_uses and reckoning is not None:
-        fees = EarlierWanted(subscription.id, subscription.starts_at, before=place_of(invoice))
+    usage_of = looks_back(plans.values())
+    if usage_of or (next_uses and reckoning is not None):
+        fees = EarlierWanted(
+            subscription.id, subscription.starts_at, before=place_of(invoice), usage_of=usage_of
+        )
         printed = records.earlier_lines.fees([fees]).get(subscription.id, ())
     return Footing(
         plan=plan,

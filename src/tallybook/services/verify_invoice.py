@@ -15,7 +15,7 @@ from tallybook.domain.invoicing.footing import Footing
 from tallybook.domain.invoicing.invoice import Invoice, LineItem, LineKind, Occasion
 from tallybook.domain.invoicing.reckoned import charges_reckoned, plan_versions_of
 from tallybook.domain.invoicing.verification import Verification, charge_of, verify
-from tallybook.domain.invoicing.whole_bill import rate_bill
+from tallybook.domain.invoicing.whole_bill import billed_by, rate_bill
 from tallybook.domain.kernel.money import minor_digits
 from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
 from tallybook.domain.metering.pooling import pooled
@@ -170,7 +170,16 @@ def _rate(
         usage = list(sheet.of(wanted))
     else:
         usage = _measured(wiring, facts, wanted)
-    return rate_metered(charge, meter, who, usage, as_of, allowance_left=allowance_left, pool=pool)
+    return rate_metered(
+        charge,
+        meter,
+        who,
+        usage,
+        as_of,
+        allowance_left=allowance_left,
+        pool=pool,
+        billed=billed_by(charge, facts.footing),
+    )
 
 
 def _measured(wiring: Wiring, facts: Facts, wanted: Wanted) -> list[Usage]:

@@ -80,10 +80,14 @@ class Portion(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True)
 
 
 class Circumstances(msgspec.Struct, frozen=True):
-    """What else a price may depend on: whose clock it goes by, and the period that is rated."""
+    """What else a price may depend on: whose clock it goes by, and the period that is rated.
+
+    `billed` are the times that earlier bills charged by the price; None where nobody looked.
+    """
 
     timezone: str = "UTC"
     period: Span | None = None
+    billed: tuple[Span, ...] | None = None
 
     def starts_at(self, portion: Portion) -> datetime:
         """When the portion was used, or the period's start where it does not say."""

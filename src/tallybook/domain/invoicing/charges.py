@@ -5,11 +5,12 @@ Rules: docs/semantics/invoicing.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
 
+from tallybook.domain.catalog.given_back import Billed, capped
 from tallybook.domain.catalog.in_force import InForce, Prorates, all_of
 from tallybook.domain.catalog.models.flat import Flat
 from tallybook.domain.catalog.plan import PlanVersion
@@ -170,22 +171,30 @@ def rate_metered(
     *,
     allowance_left: Decimal | None = None,
     pool: tuple[str, ...] | None = None,
+    billed: Sequence[Billed] | None = None,
 ) -> RatedCharge:
     """The usage of a charge's service period at its price.
 
     `usage` is the meter's for this customer and period up to `as_of`, split as `groups(price)`
     says; what the price does not match is left out. Where nothing was used the quantity is zero,
     and the line says so. `allowance_left` is what is left of an allowance that the price shares.
-    `pool` are those whose usage it is, where that is not the customer's own alone.
+    `pool` are those whose usage it is, where that is not the customer's own alone. `billed` is what
+    earlier bills charged by the price, of which this one may give back; None where nobody looked.
     """
     price, within = charge.price, charge.in_force
     if within is not None:
         with exactly():
             price = price.prorated(within)
     rows = [row for row in usage if all(row.dimensions[k] == v for k, v in price.match.items())]
-    around = Circumstances(timezone=customer.timezone, period=charge.service_period)
+    around = Circumstances(
+        timezone=customer.timezone,
+        period=charge.service_period,
+        billed=None if billed is None else tuple(each.span for each in billed),
+    )
     portions = [_portion(price, row) for row in rows]
     rated = rate_usage(price, portions, around, allowance_left=allowance_left)
+    if billed is not None:
+        rated = capped(rated, billed)
     if within is not None and not within.is_whole:
         steps = (in_force_step(within), *rated.working)
         rated = RatedLine(rated.quantity, rated.amount, steps)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from tallybook.domain.catalog.coupon import Coupon, Frequency
 from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Step, line
 from tallybook.domain.invoicing.discounts_back import (
     TAKEN_BACK,
@@ -27,7 +28,9 @@ class PricedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `of_prices` are those that a condition is about. `plan_key` is the plan that the price is of; ""
     for the one whose conditions hold. `is_of_next` says that it is charged for what comes after the
-    period, under another version. `gives_back` is the time of a fee that is given back.
+    period, under another version. `gives_back` is the time of a fee that is given back; `less` what
+    a line of usage gives back of earlier times, above zero: its amount is what is left of it.
+    `is_refundable` says that later bills may give it back.
     """
 
     price_key: str
@@ -39,6 +42,8 @@ class PricedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     plan_key: str = ""
     is_of_next: bool = False
     gives_back: Span | None = None
+    less: Mapping[Span, Decimal] = {}
+    is_refundable: bool = False
 
 
 def coupon_lines(
@@ -47,7 +52,7 @@ def coupon_lines(
     """For each coupon that takes something off: its redemption, its name, the line's working."""
     held = _acting(footing)
     back = _given_back(lines, footing, digits)
-    if not held and not back:
+    if not held and not any(each.discounts for each in back):
         return
     left = _less_given_back(lines, back, digits)
     plan = footing.plan
@@ -64,9 +69,9 @@ def coupon_lines(
     )
     remaining = {charge.id: charge.amount for charge in charges}
     steps: dict[tuple[str, str], list[Step]] = {}
-    for place, given in back.items():
+    for given in back:
         for each in given.discounts:
-            step = _taken_back(footing, lines[place], each)
+            step = _taken_back(footing, lines[given.place].name, given.amount, each)
             steps.setdefault((each.redemption_id, each.name), []).append(step)
     for applied in discounted.applied:
         coupon = held[applied.place]
@@ -75,22 +80,64 @@ def coupon_lines(
                 step = _step(coupon, lines[int(name)].name, int(name), amount, remaining[name])
                 steps.setdefault((coupon.redemption_id, coupon.offer.name), []).append(step)
             remaining[name] -= amount
+        acting, key = coupons[applied.place], plan.plan_key
+        for place in _netted(lines, left, coupon, acting, taken=applied.taken, plan_key=key):
+            step = _step(coupon, lines[place].name, place, ZERO, ZERO)
+            steps.setdefault((coupon.redemption_id, coupon.offer.name), []).append(step)
     for (redemption_id, name), taken in steps.items():
         yield redemption_id, name, line(ONE, *taken)
 
 
-def _given_back(
-    lines: Sequence[PricedLine], footing: Footing, digits: int
-) -> Mapping[int, GivenBack]:
-    """What becomes of the discounts on fees that the bill gives back, by the lines' places."""
-    places = [place for place, each in enumerate(lines) if each.gives_back is not None]
-    given = [
-        PrintedLine(each.price_key, each.gives_back, each.amount)
-        for each in lines
-        if each.gives_back is not None
-    ]
+def _netted(
+    lines: Sequence[PricedLine],
+    left: Sequence[Decimal],
+    held: HeldCoupon,
+    coupon: Coupon,
+    *,
+    taken: Mapping[str, Decimal],
+    plan_key: str,
+) -> Iterator[int]:
+    """The fees that a percentage would have come off, had the bill not given as much back.
+
+    A later bill that gives them back goes by it. Where a coupon that is not for ever takes nothing
+    off the bill, the bill is none of those it is for.
+    """
+    is_used = held.offer.frequency is Frequency.FOREVER or any(taken.values())
+    if held.offer.rate_pct is None or not is_used:
+        return
+    for place, each in enumerate(lines):
+        is_netted = each.is_refundable and each.amount > 0 and not left[place]
+        if is_netted and coupon.fits(each.plan_key or plan_key, each.meter, each.price_key):
+            yield place
+
+
+class _Back(msgspec.Struct, frozen=True):
+    """What a line gives back of one time, and what becomes of the discounts on it."""
+
+    place: int
+    amount: Decimal
+    discounts: tuple[Discount, ...]
+    undiscounted: Decimal
+
+
+def _given_back(lines: Sequence[PricedLine], footing: Footing, digits: int) -> list[_Back]:
+    """All that the bill gives back, line by line."""
+    places: list[int] = []
+    given: list[PrintedLine] = []
+    for place, each in enumerate(lines):
+        if each.gives_back is not None:
+            places.append(place)
+            given.append(PrintedLine(each.price_key, each.gives_back, each.amount))
+        for span, amount in each.less.items():
+            places.append(place)
+            given.append(PrintedLine(each.price_key, span, -amount))
     found = given_back(footing.printed, given, digits)
-    return {places[at]: back for at, back in found.items()}
+    none = GivenBack((), ZERO)
+    return [
+        _Back(place, -line.amount, back.discounts, back.undiscounted)
+        for at, (place, line) in enumerate(zip(places, given, strict=True))
+        for back in [found.get(at, msgspec.structs.replace(none, undiscounted=-line.amount))]
+    ]
 
 
 def _acting(footing: Footing) -> Sequence[HeldCoupon]:
@@ -99,11 +146,11 @@ def _acting(footing: Footing) -> Sequence[HeldCoupon]:
     return exclusive[:1] or footing.coupons
 
 
-def _taken_back(footing: Footing, given: PricedLine, discount: Discount) -> Step:
+def _taken_back(footing: Footing, name: str, given: Decimal, discount: Discount) -> Step:
     number = footing.next_uses.get(discount.redemption_id, 1)
-    terms = {"of": -given.amount, "use": Decimal(number)}
+    terms = {"of": given, "use": Decimal(number)}
     amount = discount.amount
-    return Step(TAKEN_BACK, ONE, amount, amount, terms, {"part": given.name})
+    return Step(TAKEN_BACK, ONE, amount, amount, terms, {"part": name})
 
 
 def _step(held: HeldCoupon, part: str, place: int, taken: Decimal, base: Decimal) -> Step:
@@ -117,21 +164,27 @@ def _step(held: HeldCoupon, part: str, place: int, taken: Decimal, base: Decimal
 
 
 def _less_given_back(
-    lines: Sequence[PricedLine], back: Mapping[int, GivenBack], digits: int
+    lines: Sequence[PricedLine], back: Sequence[_Back], digits: int
 ) -> list[Decimal]:
     """What is left of each line once what the bill gives back is taken off: no line below zero.
 
     What is given back of prices comes off the lines of those prices first, then off all others.
     What was charged with a discount is given back with it, and lessens nothing here.
     """
-    left = [max(each.amount, ZERO) for each in lines]
-    for place, each in enumerate(lines):
-        if each.amount < 0:
-            amount = back[place].undiscounted if place in back else -each.amount
-            keys = {each.price_key, *each.of_prices}
-            own = [at for at, other in enumerate(lines) if other.price_key in keys]
-            rest = _take(left, own, amount, digits)
-            _take(left, range(len(lines)), rest, digits)
+    left = [max(each.amount + sum(each.less.values(), ZERO), ZERO) for each in lines]
+    reckoned = {each.place for each in back}
+    given = [(each.place, each.undiscounted) for each in back]
+    given += [
+        (place, -each.amount)
+        for place, each in enumerate(lines)
+        if each.amount < 0 and place not in reckoned
+    ]
+    for place, amount in sorted(given):
+        each = lines[place]
+        keys = {each.price_key, *each.of_prices}
+        own = [at for at, other in enumerate(lines) if other.price_key in keys]
+        rest = _take(left, own, amount, digits)
+        _take(left, range(len(lines)), rest, digits)
     return left
 
 

@@ -5,14 +5,15 @@ Who paid nothing of a fee is given nothing of it back. Rules: docs/semantics/con
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
 
+from tallybook.domain.catalog.given_back import Billed, given_back_in
 from tallybook.domain.catalog.working import ZERO
 from tallybook.domain.invoicing.invoice import Invoice, LineKind
-from tallybook.domain.kernel.decimals import widely
+from tallybook.domain.kernel.decimals import exactly, widely
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import from_units, minor_digits, round_decimal
 from tallybook.domain.rating.rated_line import Step
@@ -116,6 +117,35 @@ def _meet(one: PrintedLine, other: PrintedLine) -> bool:
     return first.starts < second.ends and second.starts < first.ends
 
 
+def billed_before(printed: Iterable[Sequence[PrintedLine]], price_key: str) -> tuple[Billed, ...]:
+    """What bills charged by a price for each time, less what was given back of it since."""
+    charged: list[_Charged] = []
+    for bill in printed:
+        own = [line for line in bill if line.price_key == price_key]
+        for line in own:
+            if line.amount < 0:
+                _give(charged, line, 0)
+        charged += [_Charged(line) for line in own if line.amount > 0]
+    left: dict[Span, Decimal] = {}
+    for each in charged:
+        span = each.line.service_period
+        left[span] = left.get(span, ZERO) + each.line.amount - each.given
+    return tuple(Billed(span, amount) for span, amount in left.items())
+
+
+def printed_usage(
+    number: int, line: PrintedLine, working: Iterable[Step], digits: int
+) -> Iterator[tuple[int, PrintedLine]]:
+    """A line of usage that may give back of earlier ones: what it charged, and what it gave back,
+    each of its own time."""
+    charged = line.amount
+    for span, amount in given_back_in(working).items():
+        given = round_decimal(amount, digits)
+        charged += given
+        yield 0, PrintedLine(line.price_key, span, -given)
+    yield number, msgspec.structs.replace(line, amount=charged)
+
+
 class CouponWorking(msgspec.Struct, frozen=True, gc=False):
     """A coupon's line on a bill: whose, and its steps."""
 
@@ -137,28 +167,46 @@ def printed_lines(
     bases: dict[int, Decimal] = {}
     for number, _, step in steps:
         bases[number] = max(step.terms["of"], bases.get(number, ZERO))
-    taken: dict[int, list[Discount]] = {}
+    taken: dict[int, list[tuple[CouponWorking, Step]]] = {}
     for number, coupon, step in steps:
-        base = bases[number] if "percent" in step.terms else None
-        discount = Discount(coupon.redemption_id, coupon.name, -step.amount, base)
-        taken.setdefault(number, []).append(discount)
+        taken.setdefault(number, []).append((coupon, step))
     return [
-        msgspec.structs.replace(line, discounts=tuple(taken.get(number, ())))
+        msgspec.structs.replace(
+            line,
+            discounts=tuple(_discounts(line, bases.get(number, ZERO), taken.get(number, ()))),
+        )
         for number, line in priced
     ]
 
 
-def printed_on(invoice: Invoice) -> list[PrintedLine]:
-    """The lines of a bill as later ones give them back."""
+def _discounts(
+    line: PrintedLine, base: Decimal, taken: Iterable[tuple[CouponWorking, Step]]
+) -> Iterator[Discount]:
+    """What coupons took off a line; of one of which its bill left nothing, what they would have."""
+    left = line.amount
+    for coupon, step in taken:
+        amount, percent = -step.amount, step.terms.get("percent")
+        if percent is not None and not base:
+            with exactly():
+                amount = left * percent.scaleb(-2)
+                left -= amount
+        whole = None if percent is None else base or line.amount
+        yield Discount(coupon.redemption_id, coupon.name, amount, whole)
+
+
+def printed_on(invoice: Invoice, usage_of: Collection[str] = ()) -> list[PrintedLine]:
+    """The lines of a bill as later ones give them back: fees, and usage by the prices named."""
     digits = minor_digits(invoice.currency)
-    priced = [
-        (
-            line.number,
-            PrintedLine(line.price_key, line.service_period, from_units(line.amount_minor, digits)),
-        )
-        for line in invoice.lines
-        if line.kind is LineKind.PRICE and line.proof is None
-    ]
+    priced: list[tuple[int, PrintedLine]] = []
+    for line in invoice.lines:
+        if line.kind is not LineKind.PRICE:
+            continue
+        amount = from_units(line.amount_minor, digits)
+        printed = PrintedLine(line.price_key, line.service_period, amount)
+        if line.proof is None:
+            priced.append((line.number, printed))
+        elif line.price_key in usage_of:
+            priced += printed_usage(line.number, printed, line.working, digits)
     coupons = [
         CouponWorking(line.price_key, line.name, line.working)
         for line in invoice.lines

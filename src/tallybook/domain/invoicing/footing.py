@@ -63,7 +63,8 @@ class EarlierWanted(msgspec.Struct, frozen=True):
     `before` is a bill's place: the start of its period, and its place among bills of that start.
     `keeps_units` asks for the last line of each allowance, however old; `of_customer` for those of
     the customer's other subscriptions too; `drawn_up` is when the bill was, and its period's end;
-    `turn` its place among all of the customer's.
+    `turn` its place among all of the customer's. `usage_of` are prices whose usage may be given
+    back.
     """
 
     subscription_id: str
@@ -73,6 +74,7 @@ class EarlierWanted(msgspec.Struct, frozen=True):
     of_customer: bool = False
     drawn_up: tuple[datetime, datetime] | None = None
     turn: int | None = None
+    usage_of: tuple[str, ...] = ()
 
 
 class CouponUse(msgspec.Struct, frozen=True):
@@ -141,6 +143,12 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
     next_uses: Mapping[str, int] = {}
     is_supposed: bool = False
     is_whole_period: bool = False
+
+
+def looks_back(plans: Iterable[PlanTerms]) -> tuple[str, ...]:
+    """Keys of the prices that may give back what earlier bills charged for usage."""
+    keys = (price.key for plan in plans for price in plan.prices if price.need.lookback_days)
+    return tuple(dict.fromkeys(keys))
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
+from tallybook.domain.catalog.given_back import Billed, given_back_in
 from tallybook.domain.invoicing.charges import Charge, RatedCharge
 from tallybook.domain.invoicing.conditions import ConditionLine, condition_lines
 from tallybook.domain.invoicing.coupon_lines import PricedLine
+from tallybook.domain.invoicing.discounts_back import billed_before
 from tallybook.domain.invoicing.footing import Footing
 from tallybook.domain.invoicing.shared_units import SharedUnits
-from tallybook.domain.kernel.money import from_units, to_units
+from tallybook.domain.kernel.instants import Span
+from tallybook.domain.kernel.money import from_units, round_decimal, to_units
 from tallybook.domain.subscriptions.reckoning import Side
 
 Rate = Callable[[int, Decimal | None], RatedCharge]
@@ -33,6 +36,14 @@ def rate_bill(
     return rated, lines + condition_lines(
         priced_lines(rated, footing, digits=digits), footing, digits=digits
     )
+
+
+def billed_by(charge: Charge, footing: Footing | None) -> tuple[Billed, ...] | None:
+    """What earlier bills charged by a price that may give it back; None for any other."""
+    price = charge.price
+    if footing is None or footing.is_supposed or not price.need.lookback_days:
+        return None
+    return billed_before(footing.printed, price.key)
 
 
 def is_charged(footing: Footing) -> bool:
@@ -59,9 +70,19 @@ def priced_lines(
             plan_key=_plan_key(each.charge, footing),
             is_of_next=_is_of_next(each.charge, footing),
             gives_back=each.charge.service_period if each.charge.side is Side.CREDIT else None,
+            less=_less(each, digits),
+            is_refundable=not each.charge.price.meter,
         )
         for each in rated
     ]
+
+
+def _less(each: RatedCharge, digits: int) -> dict[Span, Decimal]:
+    """What a line gives back of what earlier bills charged for usage, as it will be printed."""
+    if not each.charge.price.need.lookback_days:
+        return {}
+    given = given_back_in(each.rated.working)
+    return {span: round_decimal(amount, digits) for span, amount in given.items()}
 
 
 def _plan_key(charge: Charge, footing: Footing) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, get_args
 
+from tallybook.domain.catalog.given_back import SENTENCES as GIVEN_BACK
 from tallybook.domain.catalog.price import AnyRule
 from tallybook.domain.catalog.working import NO_USAGE, Sentences, Step
 from tallybook.domain.kernel.plurals import LANGUAGES, NO_NAMES, UnitNames, language_of
@@ -199,7 +200,7 @@ def _models(union: Any) -> Iterator[Any]:
 
 def _gathered() -> Sentences:
     """The sentences of every model and of the adjustments. A code is told in one way only."""
-    gathered = {**_ADJUSTMENTS, **SHARES, **IN_FORCE, **CONDITIONS}
+    gathered = {**_ADJUSTMENTS, **SHARES, **IN_FORCE, **GIVEN_BACK, **CONDITIONS}
     for model in _models(AnyRule):
         for code, sentences in model.sentences.items():
             assert gathered.setdefault(code, sentences) == sentences, f"{code} is told in two ways"

@@ -10,7 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from tallybook.domain.invoicing.discounts_back import CouponWorking, PrintedLine, printed_lines
+from tallybook.domain.invoicing.discounts_back import (
+    CouponWorking,
+    PrintedLine,
+    printed_lines,
+    printed_usage,
+)
 from tallybook.domain.invoicing.footing import EarlierLine, EarlierWanted, counts_from, kept_by
 from tallybook.domain.invoicing.invoice import InvoiceStatus, LineKind, Occasion
 from tallybook.domain.kernel.instants import Span
@@ -79,18 +84,24 @@ class SqlEarlierLines:
         return found
 
     def fees(self, wanted: Sequence[EarlierWanted]) -> Mapping[str, list[list[PrintedLine]]]:
-        """Bill after bill, the lines of fees with service since the time asked for, and what
+        """Bill after bill, the lines of fees, and of usage by the prices asked for; and what
         coupons took off each."""
         if not wanted:
             return {}
         bills = self._bills(unnested(_COLUMNS, [_row(each) for each in wanted]))
         is_coupon = _LINE.kind == LineKind.COUPON.value
+        is_price = _LINE.kind == LineKind.PRICE.value
         is_fee = sa.and_(
-            _LINE.kind == LineKind.PRICE.value,
+            is_price,
             sa.func.coalesce(sa.func.jsonb_typeof(_LINE.proof), "null") == "null",
         )
+        usage_of = sorted({key for each in wanted for key in each.usage_of})
+        is_usage = _LINE.price_key == sa.func.any(
+            sa.bindparam("usage_of", usage_of, type_=sa.ARRAY(sa.Text))
+        )
+        is_charge = sa.and_(is_fee, _LINE.amount_minor != 0)
         query = (
-            bills.where(sa.or_(is_coupon, is_fee), _LINE.amount_minor != 0)
+            bills.where(sa.or_(is_coupon, is_charge, sa.and_(is_price, is_usage)))
             .add_columns(_ROW.id, _LINE.number, _LINE.name, _LINE.service_ends)
             .add_columns(_LINE.working)
             .order_by(_ROW.subscription_id, _ROW.period_starts, _PLACE, _ROW.id, _LINE.number)
@@ -98,14 +109,18 @@ class SqlEarlierLines:
         found: dict[str, list[list[PrintedLine]]] = defaultdict(list)
         rows = self._connection.execute(query)
         for (subscription_id, _), bill in groupby(rows, lambda row: (row.subscription_id, row.id)):
-            priced, coupons = [], []
+            priced: list[tuple[int, PrintedLine]] = []
+            coupons: list[CouponWorking] = []
             for row in bill:
                 if row.kind == LineKind.COUPON.value:
                     coupons.append(CouponWorking(row.price_key, row.name, row.working))
                     continue
                 amount = from_units(int(row.amount_minor), minor_digits(row.currency))
                 service = Span(row.service_starts, row.service_ends)
-                priced.append((int(row.number), PrintedLine(row.price_key, service, amount)))
+                line = PrintedLine(row.price_key, service, amount)
+                priced += printed_usage(
+                    int(row.number), line, row.working, minor_digits(row.currency)
+                )
             found[subscription_id].append(printed_lines(priced, coupons))
         return found
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
+from tallybook.domain.catalog.given_back import of_earlier
 from tallybook.domain.catalog.models.rule import (
     PortionRule,
     check_amount,
@@ -23,8 +24,9 @@ class Outcome(PortionRule, frozen=True, tag="outcome"):
 
     Events tell an outcome by the dimension `outcome_id` and what became of it by `status`. The
     first confirmation counts, later ones do not. A dispute within `dispute_days` of it reverses the
-    charge: in the same period nothing is charged, in a later one the amount is given back. A later
-    dispute, or one of an outcome never confirmed, changes nothing; the working counts them.
+    charge: in the same period nothing is charged, in a later one the amount is given back, if a
+    bill charged it. A later dispute, or one of an outcome never confirmed or never billed, changes
+    nothing; the working counts them.
     """
 
     unit_amount: Decimal
@@ -100,14 +102,21 @@ class Outcome(PortionRule, frozen=True, tag="outcome"):
     def _steps(self, portions: Sequence[Portion], circumstances: Circumstances) -> Iterator[Step]:
         confirmed, disputed = self._firsts(portions, circumstances)
         opens = circumstances.period.starts if circumstances.period is not None else None
+        billed = circumstances.billed
         window = timedelta(days=self.dispute_days)
         charged = sum(1 for at in confirmed.values() if opens is None or at >= opens)
         reversed_ = late = 0
+        earlier = dict.fromkeys(billed or (), 0)
         for name, at in disputed.items():
             if opens is not None and at < opens:
                 continue
-            if name in confirmed and confirmed[name] <= at <= confirmed[name] + window:
+            confirmed_at = confirmed.get(name)
+            if confirmed_at is None or not confirmed_at <= at <= confirmed_at + window:
+                late += 1
+            elif billed is None or opens is None or confirmed_at >= opens:
                 reversed_ += 1
+            elif span := next((span for span in billed if confirmed_at in span), None):
+                earlier[span] += 1
             else:
                 late += 1
         count = Decimal(charged)
@@ -115,6 +124,11 @@ class Outcome(PortionRule, frozen=True, tag="outcome"):
         if reversed_:
             count = Decimal(-reversed_)
             yield Step("disputed", count, self.unit_amount, count * self.unit_amount)
+        for span, times in earlier.items():
+            if times:
+                count = Decimal(-times)
+                amount = count * self.unit_amount
+                yield Step("disputed", count, self.unit_amount, amount, {}, of_earlier(span))
         if late:
             yield Step("not_disputed", Decimal(late), ZERO, ZERO)
 
