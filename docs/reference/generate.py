@@ -148,13 +148,18 @@ def cli_page() -> str:
         "",
     ]
     for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            lines += [f"## `tallybook {name}`", "", _plain(command.help), ""]
-            for inner, each in command.commands.items():
-                lines += _command_lines(f"tallybook {name} {inner}", each, "###")
-        else:
-            lines += _command_lines(f"tallybook {name}", command, "##")
+        lines += _commands_lines(f"tallybook {name}", command, "##")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _commands_lines(name: str, command: Any, level: str) -> Iterator[str]:
+    """A command, or a group of them with all that is in it, however deep."""
+    if not hasattr(command, "commands"):
+        yield from _command_lines(name, command, level)
+        return
+    yield from (f"{level} `{name}`", "", _plain(command.help), "")
+    for inner, each in command.commands.items():
+        yield from _commands_lines(f"{name} {inner}", each, f"{level}#")
 
 
 def _command_lines(name: str, command: Any, level: str) -> Iterator[str]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tallybook.domain.kernel.errors import Invalid
+
 CATALOG = """
 [plans.basic]
 name = "Basic"
@@ -103,6 +105,18 @@ def test_a_contract_says_otherwise(tallybook: Any, acme: str, tmp_path: Path) ->
     change = ("subscription", "change", "override", acme, str(path), "--at", "period_end", "--json")
     [recorded] = tallybook(*change).json["changes"]
     assert recorded["overrides"] == {"prices": {"fee": {"discount_pct": "12.5"}}}
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_contract_says_otherwise_from_its_start(tallybook: Any, tmp_path: Path) -> None:
+    path = tmp_path / "agreed.json"
+    path.write_text('{"prices": {"fee": {"discount_pct": 12.5}}}')
+    create = ("subscription", "create", "agreed", "--customer", "acme", "--plan", "basic")
+    begun = tallybook(*create, "--overrides", str(path), "--json").json
+    assert begun["overrides"] == {"prices": {"fee": {"discount_pct": "12.5"}}}
+    path.write_text("{")
+    with pytest.raises(Invalid, match=r"agreed\.json"):
+        tallybook(*create, "--overrides", str(path))
 
 
 @pytest.mark.usefixtures("acme")

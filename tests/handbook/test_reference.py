@@ -19,3 +19,9 @@ SPEC.loader.exec_module(generating)
 def test_reference_is_current(page: str) -> None:
     written = (REFERENCE / page).read_text(encoding="utf-8")
     assert written == generating.pages()[page], f"docs/reference/{page} is behind: run `make docs`"
+
+
+def test_commands_within_commands_of_commands_are_told() -> None:
+    """However deep a command is, its options are in the reference."""
+    page = generating.pages()["cli.md"]
+    assert "#### `tallybook subscription change plan KEY PLAN`" in page

@@ -156,7 +156,11 @@ def test_a_currency_that_the_plan_is_not_sold_in(story: Story) -> None:
     publish(story, BASE)
     story.customer("yuki", currency="JPY")
     body = {"key": "yuki", "customer": "yuki", "plan": "team"}
-    assert story.refused("/v1/subscriptions", body)["code"] == "currency_mismatch"
+    refused = story.refused("/v1/subscriptions", body)
+    assert refused["code"] == "currency_mismatch"
+    assert (
+        refused["detail"] == "Plan 'team' is not sold in JPY, which customer 'yuki' is billed in."
+    )
 
 
 def test_to_another_plan_in_the_customers_currency(story: Story) -> None:

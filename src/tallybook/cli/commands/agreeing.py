@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
+
+from tallybook.domain.kernel.errors import Invalid
 
 Quantities = Annotated[
     list[str] | None, typer.Option(help="Of a fee, such as seats=5; may be given often.")
@@ -48,7 +53,28 @@ Coupons = Annotated[
         "--coupon", help="The code of a coupon, redeemed for this subscription. Repeatable."
     ),
 ]
+OverridesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--overrides",
+        dir_okay=False,
+        help="What the contract says otherwise than the plan: a file of JSON.",
+    ),
+]
 BillsNow = Annotated[bool, typer.Option("--bill-now", help="Draw up the invoice for it at once.")]
+
+
+_EXACTLY = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+
+
+def overrides_of(path: Path) -> dict[str, Any]:
+    """What a file says otherwise than a plan; numbers as they are written."""
+    try:
+        return _EXACTLY.decode(path.read_bytes())
+    except (OSError, msgspec.MsgspecError) as error:
+        raise Invalid(
+            "unreadable_overrides", f"{path.name}: {error}", mend="Mend the JSON."
+        ) from None
 
 
 def given(**said: object) -> dict[str, object]:

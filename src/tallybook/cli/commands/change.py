@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from tallybook.cli.commands.agreeing import (
@@ -18,13 +16,13 @@ from tallybook.cli.commands.agreeing import (
     RenewsInto,
     contract,
     given,
+    overrides_of,
 )
 from tallybook.cli.commands.invoice import show_whole
 from tallybook.cli.commands.subscription import FIELDS, Key
 from tallybook.cli.options import spread
 from tallybook.cli.session import AsJson, session_of
 from tallybook.cli.tables import Column, moment, print_json, screen, show, show_one
-from tallybook.domain.kernel.errors import Invalid
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -60,9 +58,6 @@ class Way:
             proration=self.proration,
             bills_at_once=self.bills_now,
         )
-
-
-_EXACTLY = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
 def _said(change: Mapping[str, Any]) -> str:
@@ -121,13 +116,7 @@ def override(
     as_json: AsJson = False,
 ) -> None:
     """To other overrides of the same plan: prices, allowances, discounts, commitments."""
-    try:
-        said = _EXACTLY.decode(overrides.read_bytes())
-    except (OSError, msgspec.MsgspecError) as error:
-        raise Invalid(
-            "unreadable_overrides", f"{overrides.name}: {error}", mend="Mend the JSON."
-        ) from None
-    what = {"kind": "override", "overrides": said}
+    what = {"kind": "override", "overrides": overrides_of(overrides)}
     _change(context, key, what, way, as_json=as_json)
 
 

@@ -13,6 +13,7 @@ from tallybook.cli.commands.agreeing import (
     FreePlan,
     NeedsPaymentMethod,
     NoticeDays,
+    OverridesFile,
     Phases,
     Quantities,
     Renewal,
@@ -25,6 +26,7 @@ from tallybook.cli.commands.agreeing import (
     WithoutPaymentMethod,
     contract,
     given,
+    overrides_of,
     phases,
     usage_limit,
 )
@@ -103,6 +105,7 @@ def create(
     renews_into: RenewsInto = "",
     notice_days: NoticeDays = None,
     phase: Phases = None,
+    overrides: OverridesFile = None,
     coupon: Coupons = None,
     as_json: AsJson = False,
 ) -> None:
@@ -128,6 +131,7 @@ def create(
         "trial": trial or None,
         "contract": contract(term, renewal, renews_into, notice_days),
         "phases": phases(phase) or None,
+        "overrides": None if overrides is None else overrides_of(overrides),
         "coupons": coupon or None,
     }
     with session_of(context).open() as api:

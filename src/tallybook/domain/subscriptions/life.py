@@ -134,8 +134,8 @@ def begin(
     if version.currency != customer.currency:
         raise Invalid(
             "currency_mismatch",
-            f"Plan {version.plan_key!r} is priced in {version.currency}, and customer "
-            f"{customer.key!r} is billed in {customer.currency}.",
+            f"Plan {version.plan_key!r} is not sold in {customer.currency}, which customer "
+            f"{customer.key!r} is billed in.",
             field="plan",
             mend=f"Name a plan in {customer.currency}.",
         )
