@@ -1,4 +1,4 @@
-"""Outcomes that are disputed when they were billed, in calendar order: docs/semantics/pricing.md."""
+"""Outcomes disputed after they were billed, in calendar order: docs/semantics/pricing.md."""
 
 from __future__ import annotations
 
