@@ -14,6 +14,7 @@ from msgspec import convert
 
 from contracts import day
 from story import Answer, Clock, Story, printed, told
+from tallybook.domain.catalog.models.package import Package
 from tallybook.domain.catalog.plan import PlanTerms, publish
 from tallybook.domain.customers.organization import Organization
 from tallybook.domain.kernel.errors import Unavailable
@@ -472,3 +473,25 @@ def test_an_amount_of_absurdly_many_digits_holds_up_no_other(story: Story, clock
     [stuck] = run["stuck"]
     assert (stuck["subscription_key"], stuck["code"]) == ("acme", "amount_too_long")
     assert [len(story.invoices(key)) for key in ("acme", "beta")] == [0, 1]
+
+
+def test_a_fault_of_the_program_in_one_bill_holds_up_no_other(
+    story: Story, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("units")
+
+    rule = {"model": "package", "package_size": "10", "package_amount": "5"}
+    story.plan("packaged", {**CALLS, "rule": rule})
+    for key, plan in (("acme", "packaged"), ("beta", "usage")):
+        story.customer(key)
+        story.subscribe(key, plan, day(1))
+        story.call(key, day(1))
+    clock.now = day(2)
+    with monkeypatch.context() as broken:
+        broken.setattr(Package, "rate", fails)
+        [stuck] = story.bill()["stuck"]
+    assert (stuck["subscription_key"], stuck["code"]) == ("acme", "unforeseen_fault")
+    assert [len(story.invoices(key)) for key in ("acme", "beta")] == [0, 1]
+    assert story.bill()["stuck"] == []
+    assert len(story.invoices("acme")) == 1

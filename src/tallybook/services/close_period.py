@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 
 import msgspec
+import structlog
 
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.invoicing.billing_run import (
@@ -19,6 +20,7 @@ from tallybook.domain.invoicing.billing_run import (
     amount_too_long,
     stuck_at,
     totals_of,
+    unforeseen,
 )
 from tallybook.domain.invoicing.invoice import Invoice
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Refusal
@@ -42,6 +44,8 @@ from tallybook.services.watch_trials import watch_trials
 
 CHUNK = 2_000
 """Subscriptions closed in one transaction: what a run holds in memory, and what a crash undoes."""
+
+_log = structlog.get_logger("tallybook.closing")
 
 Progress = Callable[[BillingRun], None]
 
@@ -259,8 +263,8 @@ def _find_boundaries(
     for subscription in pending:
         try:
             boundary = find_boundary(subscription, contracts, until=terms.until)
-        except Refusal as refusal:
-            stuck.append(stuck_at(subscription.key, refusal))
+        except Exception as error:
+            stuck.append(stuck_at(subscription.key, _reason(error, subscription)))
             continue
         if boundary is not None:
             boundaries.append(boundary)
@@ -288,11 +292,9 @@ def _draw_up_all(
                 created_at=terms.created_at,
                 footing=footings.of(boundary),
             )
-        except Refusal as refusal:
-            stuck.append(stuck_at(boundary.subscription.key, refusal))
-            continue
-        except decimal.Inexact:
-            stuck.append(stuck_at(boundary.subscription.key, amount_too_long()))
+        except Exception as error:
+            reason = _reason(error, boundary.subscription)
+            stuck.append(stuck_at(boundary.subscription.key, reason))
             continue
         drawn_up.append(boundary)
         if invoice is not None:
@@ -300,6 +302,16 @@ def _draw_up_all(
             invoices.append(invoice)
             footings.note(invoice)
     return drawn_up, invoices, stuck
+
+
+def _reason(error: Exception, subscription: Subscription) -> Refusal:
+    """Why a bill cannot be drawn up. A fault of the program in one holds up no other."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, decimal.Inexact):
+        return amount_too_long()
+    _log.error("drawing_up_failed", subscription=subscription.key, exc_info=error)
+    return unforeseen(error)
 
 
 def _record(

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from tallybook.domain.invoicing.invoice import Invoice
-from tallybook.domain.kernel.errors import Invalid, Refusal
+from tallybook.domain.kernel.errors import Conflicting, Invalid, Refusal
 
 
 def amount_too_long() -> Invalid:
@@ -19,6 +19,15 @@ def amount_too_long() -> Invalid:
         "An amount of this period has more digits than are calculated with exactly.",
         mend="Look at the quantities and prices of its plan: one of them is absurdly large or "
         "fine.",
+    )
+
+
+def unforeseen(error: Exception) -> Conflicting:
+    """Of a bill in which the program itself failed."""
+    return Conflicting(
+        "unforeseen_fault",
+        f"This bill could not be drawn up: the program failed ({type(error).__name__}).",
+        mend="The server's log has the details: please report them. The next run tries again.",
     )
 
 
