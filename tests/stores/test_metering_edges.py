@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from event_rows import ORGANIZATION, EventRows, event
+from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.definition import checked_meter
 from tallybook.domain.metering.meter import AnyAggregation, Meter, Usage, UsageQuery
@@ -175,6 +176,22 @@ def test_windows_of_a_level_add_up_to_the_span(rows: EventRows) -> None:
     parts = measured(rows, LEVEL, sent, MARCH, window="day", timezone="Europe/Stockholm")
     assert sum(row.quantity for row in parts) == whole.quantity
     assert len(parts) == 8, "from the 5th, when it was set, to the 12th, when it went to 0"
+
+
+@pytest.mark.parametrize(
+    "kind", [HELD | {"held": "days"}, CHANGES | {"per": "day", "whole_days": True}]
+)
+def test_more_days_than_can_be_counted_are_refused_for_the_span(
+    rows: EventRows, kind: dict[str, Any]
+) -> None:
+    """Nobody asked for windows: the meter counts by days, and the span has too many."""
+    long = Span(MARCH.starts - timedelta(days=365 * 50), MARCH.ends + timedelta(days=365 * 100))
+    with pytest.raises(Invalid) as refused:
+        measured(rows, kind, [(0, 1, "x", "add")], long)
+    assert (refused.value.code, refused.value.field) == ("too_many_days", "to")
+    with pytest.raises(Invalid) as refused:
+        measured(rows, kind, [(0, 1, "x", "add")], long, window="day")
+    assert (refused.value.code, refused.value.field) == ("too_many_windows", "window")
 
 
 def test_months_of_a_register_add_up(rows: EventRows) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from tallybook.domain.kernel.instants import Span
+from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.instants import Span, zone
+from tallybook.domain.metering.windows import MOST_WINDOWS, Window, cut, is_cuttable
 from tallybook.stores.columnar.parameters import Parameters, microseconds
 
 
@@ -65,6 +67,18 @@ class Cuts:
 
     def _number(self, at: str) -> str:
         return f"intDiv({at} - {self._first}, {self._length})"
+
+
+def days_of(span: Span, timezone: str, parameters: Parameters) -> Cuts:
+    """The local days of a span, for a meter that counts by them; `Invalid` if they are too many."""
+    if not is_cuttable(span, Window.DAY):
+        raise Invalid(
+            "too_many_days",
+            f"The meter counts by days, and the span has more than {MOST_WINDOWS:,} of them.",
+            field="to",
+            mend="Ask for a shorter span.",
+        )
+    return Cuts(cut(span, Window.DAY, zone(timezone)), parameters)
 
 
 def _common_step(bounds: Sequence[int]) -> int | None:

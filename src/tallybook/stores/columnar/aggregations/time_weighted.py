@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from tallybook.domain.kernel.instants import zone
 from tallybook.domain.metering.aggregations.time_weighted import TimeWeighted
-from tallybook.domain.metering.windows import Window, cut
-from tallybook.stores.columnar.cuts import Cuts
+from tallybook.stores.columnar.cuts import days_of
 from tallybook.stores.columnar.levels import changed_levels, set_levels
 from tallybook.stores.columnar.plan import Plan
 from tallybook.stores.columnar.rows import Rows
@@ -31,7 +29,7 @@ def plan_time_weighted(aggregation: TimeWeighted, rows: Rows) -> Plan:
 
 def _days(aggregation: TimeWeighted, rows: Rows) -> str:
     """Add up level times days. A stretch has the days at whose end it is there, or the window's."""
-    days = Cuts(cut(rows.scope.span, Window.DAY, zone(aggregation.timezone)), rows.parameters)
+    days = days_of(rows.scope.span, aggregation.timezone, rows.parameters)
     touched = f"length({days.touched('held_from', 'held_till')})"
     ends_within_day = (
         f"held_till < window_closes AND {days.key('held_till')} = {days.key('held_till - 1')}"

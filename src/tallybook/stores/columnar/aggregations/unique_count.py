@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from tallybook.domain.kernel.instants import zone
 from tallybook.domain.metering.aggregations.unique_count import Held, UniqueCount
-from tallybook.domain.metering.windows import Window, cut
-from tallybook.stores.columnar.cuts import Cuts
+from tallybook.stores.columnar.cuts import days_of
 from tallybook.stores.columnar.levels import set_levels
 from tallybook.stores.columnar.plan import Plan
 from tallybook.stores.columnar.rows import Rows
@@ -27,6 +25,6 @@ def _held(aggregation: UniqueCount, rows: Rows) -> str:
         return "countIf(level = 1 AND held_till = window_closes)"
     if aggregation.held is Held.AT_ANY_TIME:
         return "uniqExactIf(value, level = 1)"
-    days = Cuts(cut(rows.scope.span, Window.DAY, zone(aggregation.timezone)), rows.parameters)
+    days = days_of(rows.scope.span, aggregation.timezone, rows.parameters)
     touched = f"arrayMap(day -> (value, day.1), {days.touched('held_from', 'held_till')})"
     return f"uniqExactArrayIf({touched}, level = 1)"
