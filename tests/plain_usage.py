@@ -56,20 +56,28 @@ class Answer:
     positions: frozenset[int]
 
 
+Group = tuple[str, tuple[str, ...]]
+"""A customer, and values of dimensions."""
+
+
 def usage(
     meter: Meter,
     events: Iterable[tuple[int, UsageEvent]],
     spans: Sequence[Span],
     group_by: Sequence[str] = (),
+    alias: Callable[[Group], Group] = lambda group: group,
 ) -> dict[tuple[str, tuple[str, ...], Span], Answer]:
-    """The usage of every customer and combination of dimensions, in each of `spans`."""
-    groups: dict[tuple[str, tuple[str, ...]], list[Row]] = defaultdict(list)
+    """The usage of every customer and combination of dimensions, in each of `spans`.
+
+    Those of one `alias` are one.
+    """
+    groups: dict[Group, list[Row]] = defaultdict(list)
     for position, event in events:
         verdict = judge(meter, event)
         if isinstance(verdict, Counted):
             dimensions = tuple(event.properties.get(name, "") for name in group_by)
             row = Row(event.occurred_at, position, verdict.values)
-            groups[event.customer, dimensions].append(row)
+            groups[alias((event.customer, dimensions))].append(row)
     measure = _MEASURES[type(meter.aggregation)]
     answers = {}
     for (customer, dimensions), rows in groups.items():

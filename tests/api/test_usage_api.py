@@ -156,6 +156,12 @@ def test_the_events_behind_a_row_are_paged(usage: Client) -> None:
         ({"as_of": 10**6}, 422, "as_of_ahead", "as_of", "nobody knows that yet"),
         ({"as_of": "soon"}, 422, "wrong_value", "as_of", "a position is a number"),
         ({"limit": 0}, 422, "wrong_value", "limit", "nothing asked for"),
+        ({"top": 1, "after": "ann"}, 422, "no_pages", "after", "a ranking is of all"),
+        ({"top": 1, "limit": 5}, 422, "no_pages", "limit", "of how many, says top"),
+        ({"total": True, "limit": 5}, 422, "no_pages", "limit", "and so is a total"),
+        ({"format": "csv", "after": "ann"}, 422, "no_pages", "after", "a file is whole"),
+        ({"format": "csv", "limit": 5}, 422, "no_pages", "limit", "of any number"),
+        ({"customer": "ann", "after": "ann"}, 422, "no_pages", "after", "nobody is left"),
     ],
 )
 def test_questions_without_an_answer_are_refused(
@@ -195,6 +201,106 @@ def test_the_largest_are_told_and_the_rest_summed(usage: Client) -> None:
         ("", "21"),
     ]
     assert "rest_of" in split[1], "an event without a model is told from the rest by this"
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "largest", "rest", "total", "why"),
+    [
+        ({"type": "max", "value": "n"}, ("ann", "8"), "7", "8", "the largest of all others"),
+        ({"type": "min", "value": "n"}, ("bob", "5"), "0", "0", "the smallest of ann and cid"),
+        ({"type": "average", "value": "n"}, ("ann", "6"), "3.6", "4.5", "not one of averages"),
+        ({"type": "latest", "value": "n"}, ("bob", "7"), "0", "0", "of cid, who came last"),
+        ({"type": "unique_count", "value": "n"}, ("cid", "3"), "4", "6", "5 is one of two"),
+        ({"type": "percentile", "value": "n", "percent": 100, "minutes": 1440}, ("ann", "8"), "10",
+         "18", "of the sums of all by day"),
+        ({"type": "sum", "value": "n"}, ("ann", "18"), "18", "36", "these do add up"),
+    ],
+)  # fmt: skip
+def test_the_rest_of_what_does_not_add_up_is_measured(
+    metering_api: Client,
+    event_rows: EventRows,
+    aggregation: dict[str, Any],
+    largest: tuple[str, str],
+    rest: str,
+    total: str,
+    why: str,
+) -> None:
+    meter = {"key": "m", "name": "M", "event_type": "e", "aggregation": aggregation}
+    assert metering_api.post("/v1/meters", json=meter).is_success
+    event_rows.keep(
+        event(f"2026-03-{day:02d}T01:00:00Z", {"n": n}, customer=customer, type_="e")
+        for customer, values in (
+            ("ann", {1: 8, 2: 8, 3: 2}),
+            ("bob", {2: 5, 4: 7}),
+            ("cid", {2: 5, 5: 1, 6: 0}),
+        )
+        for day, n in values.items()
+    )
+    query: dict[str, Any] = {"meter": "m", "period": "2026-03"}
+    answer = metering_api.get("/v1/usage", params=query | {"top": 1})
+    assert answer.status_code == 200, answer.text
+    first, others = answer.json()["results"]
+    assert (first["customer"], first["quantity"]) == largest, why
+    assert "combined" not in first
+    assert (others["customer"], others["rest_of"]) == ("", 2)
+    assert others["quantity"] == rest, why
+    how = "summed" if aggregation["type"] == "sum" else "together"
+    assert others["combined"] == how
+    [of_all] = metering_api.get("/v1/usage", params=query | {"total": True}).json()["results"]
+    assert (of_all["quantity"], of_all["combined"]) == (total, how)
+    assert of_all["event_count"] == first["event_count"] + others["event_count"]
+
+
+def test_the_rest_is_cut_split_and_compared_like_the_largest(
+    metering_api: Client, event_rows: EventRows
+) -> None:
+    meter = {
+        "key": "m", "name": "M", "event_type": "e", "dimensions": ["model"],
+        "aggregation": {"type": "max", "value": "n"},
+    }  # fmt: skip
+    assert metering_api.post("/v1/meters", json=meter).is_success
+    event_rows.keep(
+        event(f"2026-{month:02d}-05T01:00:00Z", {"n": n, "model": model}, type_="e", customer=who)
+        for who, month, model, n in (
+            ("ann", 1, "s", 3), ("ann", 2, "s", 4), ("ann", 2, "t", 9), ("bob", 2, "s", 5),
+            ("bob", 1, "u", 6), ("cid", 1, "t", 2),
+        )
+    )  # fmt: skip
+
+    def asked(**query: Any) -> list[tuple[Any, ...]]:
+        params: dict[str, Any] = {"meter": "m", "period": "2026-02", "top": 1, "compare": True}
+        answer = metering_api.get("/v1/usage", params=params | query)
+        assert answer.status_code == 200, answer.text
+        return [
+            (row["customer"], row["dimensions"].get("model"), row["quantity"],
+             row["before"]["quantity"], row.get("rest_of"))
+            for row in answer.json()["results"]
+        ]  # fmt: skip
+
+    assert asked() == [("ann", None, "9", "3", None), ("", None, "5", "6", 2)]
+    assert asked(group_by="model", rank="customers") == [
+        ("ann", "s", "4", "3", None), ("ann", "t", "9", "0", None),
+        ("", "s", "5", "0", 2), ("", "t", "0", "2", 2), ("", "u", "0", "6", 2),
+    ]  # fmt: skip
+    assert asked(group_by="model") == [
+        ("ann", "t", "9", "0", None), ("ann", "", "4", "3", 1),
+        ("bob", "s", "5", "0", None), ("bob", "", "0", "6", 1), ("cid", "t", "0", "2", None),
+    ]  # fmt: skip
+    assert asked(group_by="model", total=True) == [
+        ("", "t", "9", "2", None), ("", "", "5", "6", 2),
+    ]  # fmt: skip
+    query: dict[str, Any] = {"meter": "m", "period": "2026", "window": "month", "top": 1}
+    query |= {"format": "csv"}
+    read = list(csv.DictReader(io.StringIO(metering_api.get("/v1/usage", params=query).text)))
+    assert [(row["customer"], row["quantity"], row["combined"]) for row in read] == [
+        ("ann", "3", ""), ("ann", "9", ""), ("", "6", "together"), ("", "5", "together"),
+    ]  # fmt: skip
+    filled = metering_api.get("/v1/usage", params=query | {"format": "ndjson", "fill": True})
+    rows = [json.loads(line) for line in filled.text.splitlines()]
+    assert [row["quantity"] for row in rows] == ["3", "9", *["0"] * 10, "6", "5", *["0"] * 10]
+    parquet = metering_api.get("/v1/usage", params=query | {"format": "parquet"})
+    combined = pq.read_table(io.BytesIO(parquet.content)).column("combined").to_pylist()
+    assert combined == [None, None, "together", "together"]
 
 
 def test_a_month_is_set_beside_the_one_before(usage: Client) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import plain_usage
 from event_rows import ORGANIZATION, EventRows, event
 from tallybook.domain.events.event import UsageEvent
-from tallybook.domain.kernel.decimals import SCALE
+from tallybook.domain.kernel.decimals import SCALE, widely
 from tallybook.domain.kernel.instants import Span, zone
 from tallybook.domain.metering.aggregations.aggregation import TimeUnit
 from tallybook.domain.metering.aggregations.average import Average
@@ -37,6 +37,7 @@ from tallybook.domain.metering.meter import (
     Max,
     Meter,
     Sum,
+    Together,
     UniqueCount,
     Usage,
     UsageQuery,
@@ -173,7 +174,8 @@ def rounded(quantity: Fraction) -> Decimal:
     units = abs(quantity) * 10**SCALE
     whole = units.numerator // units.denominator
     whole += (units - whole) * 2 >= 1
-    return Decimal(whole if quantity >= 0 else -whole).scaleb(-SCALE)
+    with widely():
+        return Decimal(whole if quantity >= 0 else -whole).scaleb(-SCALE)
 
 
 Told = Mapping[tuple[str, tuple[str, ...], Span], tuple[Decimal, int]]
@@ -318,6 +320,58 @@ def test_the_events_behind_a_figure(store: Store, case: Case, limit: int) -> Non
     evidence = usage[0].evidence
     assert evidence.event_count == len(positions)
     assert evidence.checksum == store.rows.content(positions)
+
+
+@given(cases, st.booleans(), st.booleans(), st.sets(st.integers(0, 8), max_size=4))
+@MANY
+def test_several_counted_as_one(
+    store: Store, case: Case, customers: bool, values: bool, out: set[int]
+) -> None:
+    """All events of several customers, or values, together: as if one had sent them."""
+    if not customers:
+        values = True
+    case.group_by = ("d",)
+    type_, kept = store.keep(case.events)
+    meter = meter_of(case, type_)
+    span = Span(case.starts, case.ends)
+    spans = [span]
+    if case.window is not None:
+        spans = [Span(*pair) for pair in pairwise(cut(span, case.window, zone(case.timezone)))]
+
+    def told_by(customer: str, value: str) -> tuple[str, ...]:
+        if not values:
+            return (customer,)
+        return (value,) if customers else (customer, value)
+
+    groups = sorted({told_by(c, v) for c in ("c1", "c2") for v in ("", "eu", "us")})
+    left_out = tuple(group for number, group in enumerate(groups) if number in out)
+    together = Together(customers=customers, values=values, left_out=left_out)
+    query = UsageQuery(
+        span=span,
+        as_of=store.rows.position,
+        window=case.window,
+        timezone=case.timezone,
+        group_by=case.group_by,
+    )
+    usage = store.usage.measure_together(ORGANIZATION, meter, query, together)
+    counted = [
+        (position, each)
+        for position, each in kept
+        if told_by(each.customer, each.properties.get("d", "")) not in left_out
+    ]
+    answers = plain_usage.usage(
+        meter,
+        counted,
+        spans,
+        case.group_by,
+        alias=lambda group: (
+            "" if customers else group[0],
+            tuple("" if values else value for value in group[1]),
+        ),
+    )
+    assert told(usage, case.group_by) == {
+        key: (rounded(answer.quantity), len(answer.positions)) for key, answer in answers.items()
+    }
 
 
 TALLIED = [each for each in AGGREGATIONS if isinstance(each, Count | Sum | Min | Max | Average)]

@@ -178,6 +178,7 @@ def _columns(usage: UsageStreamed) -> list[tuple[str, Any]]:
         ("event_count", pa.int64()),
         ("checksum", pa.string()),
         ("rest_of", pa.int64()),
+        ("combined", pa.string()),
         *before,
         ("as_of", pa.int64()),
     ]
@@ -196,6 +197,7 @@ def _values(usage: UsageStreamed, reported: Reported) -> list[Any]:
         row.evidence.event_count,
         f"{row.evidence.checksum:016x}",
         reported.rest_of,
+        reported.combined,
         *([None if before is None else before.quantity] if usage.compares else []),
         usage.query.as_of,
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
@@ -15,14 +15,28 @@ from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span, to_utc, zone
 from tallybook.domain.metering.definition import check_query
 from tallybook.domain.metering.filling import filled
-from tallybook.domain.metering.meter import Meter, UsageQuery
-from tallybook.domain.metering.report import AS_MEASURED, Reported, Shape, report, span_before
+from tallybook.domain.metering.meter import Meter, Together, Usage, UsageQuery
+from tallybook.domain.metering.pooling import adds_up
+from tallybook.domain.metering.report import (
+    AS_MEASURED,
+    Compared,
+    Ranked,
+    Reported,
+    Shape,
+    place,
+    report,
+    report_together,
+    span_before,
+)
 from tallybook.domain.metering.windows import checked_window, cut, named_period
 from tallybook.services.find_meters import found_meter
 from tallybook.services.ports import Wiring
 
 MOST_ROWS = 1_000_000
 """Customers times windows that one answer may have."""
+
+CUSTOMERS_AT_ONCE = 1_000
+"""Customers that one answer has where nobody says how many."""
 
 _ROWS_AT_ONCE = 10_000
 """Customers times windows that are in memory while usage is streamed."""
@@ -71,38 +85,48 @@ class EventsAnswered:
 
 
 def measure_usage(
-    wiring: Wiring, organization_id: str, question: UsageQuestion, *, after: str = "", limit: int
+    wiring: Wiring,
+    organization_id: str,
+    question: UsageQuestion,
+    *,
+    after: str = "",
+    limit: int | None = None,
 ) -> UsageAnswered:
     """Usage of one, some or, where none is named, all customers, at most `limit` of them at once.
 
     The answer names its as-of: asked again with it, the same question has the same answer for ever.
-    Sums and rankings are of all customers: they have no pages.
+    Totals and rankings are of all customers: they have no pages.
     """
     meter, query = _read(wiring, organization_id, question)
-    question.shape.check(meter)
-    is_whole = question.shape.is_total or question.shape.top is not None
     windows = _windows(query)
     earlier = _query_before(question, query) if question.compares else None
+    if question.shape.is_whole:
+        refuse_pages("A total, and a ranking, is of all customers", after=after, limit=limit)
+        _check_whole(wiring, organization_id, meter, query, earlier)
+        if not adds_up(meter):
+            rows = _measured_together(
+                wiring, organization_id, meter, question, query=query, earlier=earlier
+            )
+            return UsageAnswered(meter, query, rows, "")
     next_ = ""
     customers = query.customers
-    if customers is None:
-        asked = query if earlier is None else _together(earlier, query)
-        most = MOST_ROWS // len(windows) if is_whole else limit
-        found = wiring.usage.customers(
-            organization_id, meter, asked, after="" if is_whole else after, limit=most + 1
-        )
-        if is_whole:
-            _check_size(tuple(found), windows)
-        customers = tuple(found[:most])
-        if found[most:]:
+    if question.customers is not None:
+        refuse_pages("Customers that are named are answered", after=after)
+    if customers is None and not question.shape.is_whole:
+        limit = CUSTOMERS_AT_ONCE if limit is None else limit
+        asked = _reached(query, earlier)
+        found = wiring.usage.customers(organization_id, meter, asked, after=after, limit=limit + 1)
+        customers = tuple(found[:limit])
+        if found[limit:]:
             next_ = customers[-1]
-        if customers and (after or next_) and not is_whole:
+        if customers and (after or next_):
             between = (after, customers[-1])
             query = msgspec.structs.replace(query, between=between)
             earlier = earlier and msgspec.structs.replace(earlier, between=between)
-    _check_size(customers, windows)
-    usage = wiring.usage.measure(organization_id, meter, query) if customers else []
-    before = wiring.usage.measure(organization_id, meter, earlier) if customers and earlier else []
+    _check_size(customers or (), windows)
+    is_asked = customers != ()
+    usage = wiring.usage.measure(organization_id, meter, query) if is_asked else []
+    before = wiring.usage.measure(organization_id, meter, earlier) if is_asked and earlier else []
     if question.fills:
         named = () if question.group_by else question.customers or ()
         usage = filled(usage, windows, customers=named, as_of=query.as_of)
@@ -115,6 +139,56 @@ def measure_usage(
         windows_before=_windows(earlier) if earlier else (),
     )
     return UsageAnswered(meter, query, rows, next_)
+
+
+def refuse_pages(what: str, *, after: str, limit: int | None = None) -> None:
+    """`Invalid` if a page was asked for of what is answered at once."""
+    if after or limit is not None:
+        raise Invalid(
+            "no_pages",
+            f"{what} at once: there are no pages.",
+            field="after" if after else "limit",
+            mend="Send neither `after` nor `limit` with it.",
+        )
+
+
+def _measured_together(
+    wiring: Wiring,
+    organization_id: str,
+    meter: Meter,
+    question: UsageQuestion,
+    *,
+    query: UsageQuery,
+    earlier: UsageQuery | None,
+) -> list[Reported]:
+    """The largest, the rest and the total of what is no sum of its parts.
+
+    Each is measured over all of its events, and ranked by what it comes to in all windows as one.
+    """
+    shape, windows = question.shape, _windows(query)
+
+    def measured(asked: UsageQuery, together: Together | None) -> list[Usage]:
+        if together is None:
+            return wiring.usage.measure(organization_id, meter, asked)
+        return wiring.usage.measure_together(organization_id, meter, asked, together)
+
+    def compared(together: Together | None, named: Sequence[str] = ()) -> Compared:
+        usage = measured(query, together)
+        if question.fills:
+            usage = filled(usage, windows, customers=named, as_of=query.as_of)
+        before = measured(earlier, together) if earlier else []
+        return Compared(usage, windows, before, _windows(earlier) if earlier else ())
+
+    everyone = Together(customers=True) if shape.is_total else None
+    named = () if question.group_by else question.customers or ()
+    shown = compared(everyone, ("",) * bool(named) if shape.is_total else named)
+    as_one = msgspec.structs.replace(
+        query, window=None, group_by=() if shape.ranked is Ranked.CUSTOMERS else query.group_by
+    )
+    ranking = shown.usage if as_one == query or shape.top is None else measured(as_one, everyone)
+    placing = place(shown, ranking, shape)
+    rest = compared(placing.rest) if placing.rest else Compared((), windows)
+    return report_together(shown, rest, placing, as_of=query.as_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +207,9 @@ def stream_usage(wiring: Wiring, organization_id: str, question: UsageQuestion) 
     The first page is measured at once, so that what is refused is refused before anything is told.
     """
     meter, query = _read(wiring, organization_id, question)
-    limit = max(1, _ROWS_AT_ONCE // len(_windows(query)))
+    limit = None
+    if not question.shape.is_whole:
+        limit = max(1, _ROWS_AT_ONCE // len(_windows(query)))
     pinned = replace(question, as_of=query.as_of)
     first = measure_usage(wiring, organization_id, pinned, limit=limit)
 
@@ -153,10 +229,36 @@ def _query_before(question: UsageQuestion, query: UsageQuery) -> UsageQuery:
     return msgspec.structs.replace(query, span=span)
 
 
-def _together(earlier: UsageQuery, query: UsageQuery) -> UsageQuery:
-    """Of both times, uncut: who used anything in either."""
+def _reached(query: UsageQuery, earlier: UsageQuery | None) -> UsageQuery:
+    """Uncut, together with the time before: who used anything in either."""
+    if earlier is None:
+        return query
     span = Span(earlier.span.starts, query.span.ends)
     return msgspec.structs.replace(query, span=span, window=None)
+
+
+def _check_whole(
+    wiring: Wiring,
+    organization_id: str,
+    meter: Meter,
+    query: UsageQuery,
+    earlier: UsageQuery | None,
+) -> None:
+    """Refuse to hold the rows of all customers at once where these are too many."""
+    windows, customers = _windows(query), query.customers
+    if customers is None:
+        asked = _reached(query, earlier)
+        most = MOST_ROWS // len(windows) + 1
+        found = wiring.usage.customers(organization_id, meter, asked, after="", limit=most)
+        customers = tuple(found)
+    if len(customers) * len(windows) > MOST_ROWS:
+        raise Invalid(
+            "too_many_rows",
+            f"A total, or a ranking, of so many customers with {len(windows):,} windows each are "
+            "too many rows.",
+            field="window",
+            mend="Ask for fewer windows, or name the customers.",
+        )
 
 
 def _windows(query: UsageQuery) -> list[Span]:

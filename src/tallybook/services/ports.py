@@ -28,7 +28,7 @@ from tallybook.domain.invoicing.invoice import (
     LineItem,
 )
 from tallybook.domain.kernel.instants import Span
-from tallybook.domain.metering.meter import Meter, Usage, UsageQuery
+from tallybook.domain.metering.meter import Meter, Together, Usage, UsageQuery
 from tallybook.domain.subscriptions.changes import Change
 from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.services.catalog_ports import (
@@ -313,6 +313,12 @@ class UsageStore(Protocol):
 
     def measure(self, organization_id: str, meter: Meter, query: UsageQuery) -> list[Usage]:
         """Usage by customer, then dimensions, then window. No row where nothing was counted."""
+
+    def measure_together(
+        self, organization_id: str, meter: Meter, query: UsageQuery, together: Together
+    ) -> list[Usage]:
+        """Usage of several customers, or of several values, counted as one's: as `measure`, but
+        every aggregation is that of all their events."""
 
     def measure_spans(
         self,

@@ -5,14 +5,25 @@ from __future__ import annotations
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span, parse_instant
-from tallybook.domain.metering.meter import Evidence, Max, Meter, Usage
-from tallybook.domain.metering.report import Ranked, Reported, Shape, report, span_before
+from tallybook.domain.metering.meter import Evidence, Together, Usage
+from tallybook.domain.metering.report import (
+    Combined,
+    Compared,
+    Ranked,
+    Reported,
+    Shape,
+    place,
+    report,
+    report_together,
+    span_before,
+)
 from tallybook.domain.metering.windows import named_period
 
 WINDOWS = [named_period(f"2026-0{month}", ZoneInfo("UTC")) for month in (1, 2, 3)]
@@ -189,10 +200,83 @@ def test_a_span_without_a_name_has_its_own_length_before() -> None:
         span_before("", first, ZoneInfo("UTC"))
 
 
-def test_what_does_not_add_up_has_no_rest() -> None:
-    meter = Meter(
-        id="m", key="m", name="M", event_type="e", aggregation=Max(value="v"), created_at=DAY
-    )
-    with pytest.raises(Invalid, match="is a max"):
-        Shape(top=3).check(meter)
-    Shape().check(meter)
+REST = used("", "7", "s")
+
+
+@pytest.mark.parametrize(
+    ("usage", "ranking", "shape", "rest", "left_out", "expected", "why"),
+    [
+        ([ANN], [used("ann", "5")], BY_CUSTOMER, [], None, [("ann", "s", "5", 0)], "no rest"),
+        (
+            [ANN, BOB, CID],
+            [used("ann", "5"), used("bob", "9"), used("cid", "5")],
+            BY_CUSTOMER,
+            [REST, used("", "6", "t")],
+            Together(customers=True, left_out=(("bob",),)),
+            [("bob", "s", "9", 0), ("", "s", "7", 2), ("", "t", "6", 2)],
+            "what was measured of the rest, not a sum",
+        ),
+        (
+            [ANN, BOB, CID],
+            [used("ann", "99"), used("bob", "9"), used("cid", "5")],
+            Shape(top=1),
+            [REST],
+            Together(customers=True, left_out=(("ann",),)),
+            [("ann", "s", "5", 0), ("", "s", "7", 2)],
+            "ranked by what they come to as a whole",
+        ),
+        (
+            [used("ann", "3", "s"), used("ann", "4", "t"), BOB],
+            [used("ann", "3", "s"), used("ann", "4", "t"), BOB],
+            BY_VALUE,
+            [used("ann", "2", "")],
+            Together(values=True, left_out=(("ann", "t"), ("bob", "s"))),
+            [("ann", "t", "4", 0), ("ann", "", "2", 1), ("bob", "s", "9", 0)],
+            "each customer's own rest",
+        ),
+        (
+            [used("", "3", "s"), used("", "4", "t")],
+            [used("", "3", "s"), used("", "4", "t")],
+            Shape(is_total=True, top=1, ranked=Ranked.DIMENSIONS),
+            [used("", "2", "")],
+            Together(customers=True, values=True, left_out=(("t",),)),
+            [("", "t", "4", 0), ("", "", "2", 1)],
+            "the values of all customers",
+        ),
+        ([used("", "3", "s")], [], Shape(is_total=True), [], None, [("", "s", "3", 0)], "a total"),
+    ],
+)
+def test_what_does_not_add_up_is_measured_together(
+    usage: list[Usage],
+    ranking: list[Usage],
+    shape: Shape,
+    rest: list[Usage],
+    left_out: Together | None,
+    expected: list[tuple[str, str, str, int]],
+    why: str,
+) -> None:
+    if shape.ranked is Ranked.CUSTOMERS:
+        ranking = [msgspec.structs.replace(row, dimensions={}) for row in ranking]
+    compared = Compared(usage, WINDOWS)
+    placing = place(compared, ranking, shape)
+    assert placing.rest == left_out, why
+    shown = report_together(compared, Compared(rest, WINDOWS), placing, as_of=7)
+    assert short(shown) == expected, why
+    together = [each.combined is Combined.TOGETHER for each in shown]
+    assert together == [shape.is_total or each.rest_of > 0 for each in shown]
+
+
+def test_the_rest_is_compared_with_the_rest() -> None:
+    """Who used something only before is of the rest, and what the rest was is beside it."""
+    usage = [used("ann", "5", window=1), used("bob", "4", window=1)]
+    earlier = [used("ann", "1"), used("cid", "8")]
+    compared = Compared(usage, WINDOWS[1:2], earlier, WINDOWS[:1])
+    ranking = [msgspec.structs.replace(row, dimensions={}) for row in usage]
+    placing = place(compared, ranking, BY_CUSTOMER)
+    rest = Compared([used("", "4", window=1)], WINDOWS[1:2], [used("", "8")], WINDOWS[:1])
+    shown = report_together(compared, rest, placing, as_of=7)
+    assert [
+        (each.usage.customer, each.usage.quantity, each.before and each.before.quantity)
+        for each in shown
+    ] == [("ann", 5, 1), ("", 4, 8)]
+    assert shown[1].rest_of == 2

@@ -21,12 +21,13 @@ from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import parse_instant
 from tallybook.domain.metering.meter import Usage
-from tallybook.domain.metering.report import Ranked, Reported, Shape
+from tallybook.domain.metering.report import Combined, Ranked, Reported, Shape
 from tallybook.services.measure_usage import (
     UsageAnswered,
     UsageQuestion,
     list_counted_events,
     measure_usage,
+    refuse_pages,
     stream_usage,
 )
 
@@ -64,10 +65,10 @@ GroupBy = Annotated[
 ]
 Fill = Annotated[bool, QueryParameter(description="Answer windows in which nothing was used, too.")]
 Compare = Annotated[bool, QueryParameter(description="Set each row beside the period before.")]
-Total = Annotated[bool, QueryParameter(description="Sum all customers into one.")]
+Total = Annotated[bool, QueryParameter(description="All customers as one.")]
 Top = Annotated[
     int | None,
-    QueryParameter(ge=1, le=10_000, description="Only the largest so many, the rest summed."),
+    QueryParameter(ge=1, le=10_000, description="Only the largest so many, the rest as one."),
 ]
 Rank = Annotated[
     Ranked | None,
@@ -77,7 +78,8 @@ InForm = Annotated[
     Form | None, QueryParameter(name="format", description="Instead of the `Accept` header.")
 ]
 MostCustomers = Annotated[
-    int, QueryParameter(ge=1, le=100_000, description="How many customers at most.")
+    int | None,
+    QueryParameter(ge=1, le=100_000, description="How many customers at most; 1,000 if not said."),
 ]
 
 
@@ -105,13 +107,16 @@ class BeforeAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ReportRow(UsageRow, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A row of usage. One with `rest_of` sums so many customers, or combinations of dimension
+    """A row of usage. One with `rest_of` is of so many customers, or combinations of dimension
     values, that are not among the `top`; its customer or its values are "" then.
 
-    `before` is there if asked for, unless the period before had no such window.
+    `combined` tells of such a row, and of a total, how several were made one: their quantities
+    `summed`; or, of a meter that does not add up, all of their events measured `together`. `before`
+    is there if asked for, unless the period before had no such window.
     """
 
     rest_of: int = 0
+    combined: Combined | None = None
     before: BeforeAnswer | None = None
 
 
@@ -168,13 +173,13 @@ def read_usage(
     top: Top = None,
     rank: Rank = None,
     form: InForm = None,
-    limit: MostCustomers = 1000,
+    limit: MostCustomers = None,
     after: After = "",
 ) -> UsageAnswer | Stream:
     """Measure usage of one, several or all customers over a span of time.
 
     Events acknowledged before the request are counted. Where no customer is named, all are
-    answered, `limit` at a time; with `total` or `top` at once.
+    answered, `limit` at a time; with `total` or `top` at once: then there are no pages.
 
     As CSV, NDJSON or Parquet, by `Accept` or `format`, all are answered at once, rows as they come;
     the header `Tallybook-As-Of` has the position.
@@ -197,6 +202,7 @@ def read_usage(
     )
     wanted = wanted_form(form, request.headers.get("accept", ""))
     if wanted is not Form.JSON:
+        refuse_pages(f"As {wanted} all customers are answered", after=after, limit=limit)
         return streamed(stream_usage(wiring, organization_id, question), wanted, report_row)
     found = measure_usage(wiring, organization_id, question, after=after, limit=limit)
     return _answer(found)
@@ -280,6 +286,7 @@ def report_row(row: Reported) -> ReportRow:
     return ReportRow(
         **msgspec.structs.asdict(answer_row(row.usage)),
         rest_of=row.rest_of,
+        combined=row.combined,
         before=None
         if before is None
         else BeforeAnswer(

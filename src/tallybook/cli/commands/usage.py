@@ -44,7 +44,7 @@ Match = Annotated[
     list[str] | None, typer.Option("--match", "-m", help="DIMENSION=VALUE: only such events.")
 ]
 AsOf = Annotated[int | None, typer.Option(help="A position in the event log: as it was then.")]
-Top = Annotated[int | None, typer.Option(min=1, help="The largest so many; the rest summed.")]
+Top = Annotated[int | None, typer.Option(min=1, help="The largest so many; the rest as one.")]
 Rank = Annotated[str, typer.Option(help="What --top ranks: customers or dimensions.")]
 Total = Annotated[bool, typer.Option("--total", help="All customers as one.")]
 Compare = Annotated[bool, typer.Option("--compare", help="Beside the period before.")]

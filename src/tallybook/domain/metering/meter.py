@@ -26,6 +26,7 @@ __all__ = [
     "Max",
     "Meter",
     "Sum",
+    "Together",
     "UniqueCount",
     "Usage",
     "UsageQuery",
@@ -100,6 +101,19 @@ class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     group_by: tuple[str, ...] = ()
     match: dict[str, str] = {}
+
+
+class Together(msgspec.Struct, frozen=True, kw_only=True):
+    """Which usage is counted as one's: all its events together, as if of one customer or value.
+
+    All `customers` are then "", or all dimension `values`, or both. `left_out` is whose events are
+    no part of it: of customers, the customer; of values, these, after the customer if customers
+    stay apart.
+    """
+
+    customers: bool = False
+    values: bool = False
+    left_out: tuple[tuple[str, ...], ...] = ()
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -19,8 +20,7 @@ from tallybook.domain.kernel.calendar import MIDNIGHT, add_months, local_day, lo
 from tallybook.domain.kernel.decimals import exactly
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span
-from tallybook.domain.metering.meter import Evidence, Meter, Usage
-from tallybook.domain.metering.pooling import adds_up
+from tallybook.domain.metering.meter import Evidence, Together, Usage
 
 
 class Ranked(StrEnum):
@@ -37,15 +37,23 @@ class Before(msgspec.Struct, frozen=True):
     quantity: Decimal
 
 
-class Reported(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A row of a report. One with `rest_of` sums so many customers or combinations of values.
+class Combined(StrEnum):
+    """How what several used was made one: their quantities summed, or their events measured."""
 
-    Its customer, or its dimension values, are then "". `before` is None where nothing is compared,
-    or the period before had no such window.
+    SUMMED = "summed"
+    TOGETHER = "together"
+
+
+class Reported(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A row of a report. One with `rest_of` is of so many customers or combinations of values.
+
+    Its customer, or its dimension values, are then "". `combined` says how a row that is of several
+    came to be. `before` is None where nothing is compared, or the period before had no such window.
     """
 
     usage: Usage
     rest_of: int = 0
+    combined: Combined | None = None
     before: Before | None = None
 
 
@@ -56,16 +64,10 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     top: int | None = None
     ranked: Ranked = Ranked.CUSTOMERS
 
-    def check(self, meter: Meter) -> None:
-        """`Invalid` where it needs sums of what is no sum of its parts."""
-        if (self.is_total or self.top is not None) and not adds_up(meter):
-            raise Invalid(
-                "does_not_add_up",
-                f"Meter {meter.key!r} is a {meter.aggregation.__struct_config__.tag}: what is used "
-                "by several customers, or of several values, is not the sum of theirs.",
-                field="total" if self.is_total else "top",
-                mend="Ask for the rows themselves.",
-            )
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is of all customers at once."""
+        return self.is_total or self.top is not None
 
 
 AS_MEASURED = Shape()
@@ -85,6 +87,15 @@ _Counts = Mapping[_Group, Mapping[int, _Counted]]
 """What each group used in each window, by the window's number."""
 
 
+class Compared(NamedTuple):
+    """Usage, and that of the period before; `windows_before` are none where nothing is compared."""
+
+    usage: Sequence[Usage]
+    windows: Sequence[Span]
+    earlier: Sequence[Usage] = ()
+    windows_before: Sequence[Span] = ()
+
+
 def report(
     usage: Sequence[Usage],
     windows: Sequence[Span],
@@ -99,27 +110,98 @@ def report(
     Without a `top` in order of name. With it the largest come first, by what they used in all
     windows, of equals the first by name; the rest of all customers comes last of all, the rest of
     a customer's values last of that customer's. What only the period before had has nothing used.
+
+    What several used is the sum of their quantities: of a meter that `adds_up`.
     """
     if shape == AS_MEASURED and not windows_before:
         return [Reported(usage=row) for row in usage]
+    compared = Compared(usage, windows, earlier, windows_before)
     now, then = _counts(usage, windows), _counts(earlier, windows_before)
     if shape.is_total:
         now, then = (_moved(each, lambda group: _Group("", group.values)) for each in (now, then))
-    groups = sorted({*now, *then})
-    sizes: Mapping[_Group, int] = {}
+    placing = _placing(sorted({*now, *then}), _totals(now, shape.ranked), shape)
     if shape.top is not None:
-        into = _ranking(now, groups, shape.top, shape.ranked)
-        sizes = _sizes(into, shape.ranked)
-        now, then = (_moved(each, into.__getitem__) for each in (now, then))
-        groups = list(dict.fromkeys(into.values()))
-    names = next((tuple(row.dimensions) for row in (*usage, *earlier)), ())
+        now, then = (_moved(each, placing.into.__getitem__) for each in (now, then))
+    return _rows(compared, now, then, placing, as_of=as_of, how=Combined.SUMMED)
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """What each group is shown as, itself or a rest, in the order in which they are shown."""
+
+    shape: Shape
+    into: Mapping[_Group, _Group]
+
+    @property
+    def rest(self) -> Together | None:
+        """What the rests are of: all events but of those shown as themselves; None for no rest."""
+        if not any(shown.is_rest for shown in self.into.values()):
+            return None
+        heads = [shown for shown in self.into.values() if not shown.is_rest]
+        if self.shape.ranked is Ranked.CUSTOMERS:
+            left_out = tuple((customer,) for customer in sorted({each.customer for each in heads}))
+            return Together(customers=True, left_out=left_out)
+        of_all = self.shape.is_total
+        told_by = (each.values if of_all else (each.customer, *each.values) for each in heads)
+        return Together(customers=of_all, values=True, left_out=tuple(told_by))
+
+    def sizes(self) -> dict[_Group, int]:
+        """How many customers, or combinations of values, each rest is of."""
+        members: dict[_Group, set[object]] = defaultdict(set)
+        everyone: set[object] = set()
+        by_customer = self.shape.ranked is Ranked.CUSTOMERS
+        for group, shown in self.into.items():
+            if shown.is_rest:
+                member = group.customer if by_customer else group.values
+                members[shown].add(member)
+                everyone.add(member)
+        if by_customer:
+            return dict.fromkeys(members, len(everyone))
+        return {shown: len(each) for shown, each in members.items()}
+
+
+def place(compared: Compared, ranking: Sequence[Usage], shape: Shape) -> Placing:
+    """Which of the groups used are shown, by their `ranking`: usage of each in all windows as one.
+
+    Where customers are ranked that is not split by dimensions.
+    """
+    groups = {*_counts(compared.usage, compared.windows)}
+    groups |= {*_counts(compared.earlier, compared.windows_before)}
+    totals = {_Group(row.customer, tuple(row.dimensions.values())): row.quantity for row in ranking}
+    return _placing(sorted(groups), totals, shape)
+
+
+def report_together(
+    compared: Compared, rest: Compared, placing: Placing, *, as_of: int
+) -> list[Reported]:
+    """As `report`, of a meter that does not add up: what several used was measured together."""
+    now, then = (
+        {group: counts for group, counts in each.items() if not placing.into[group].is_rest}
+        for each in (
+            _counts(compared.usage, compared.windows),
+            _counts(compared.earlier, compared.windows_before),
+        )
+    )
+    for of_rest, of_all in (
+        (_counts(rest.usage, rest.windows), now),
+        (_counts(rest.earlier, rest.windows_before), then),
+    ):
+        of_all |= {group._replace(is_rest=True): counts for group, counts in of_rest.items()}
+    return _rows(compared, now, then, placing, as_of=as_of, how=Combined.TOGETHER)
+
+
+def _rows(
+    compared: Compared, now: _Counts, then: _Counts, placing: Placing, *, as_of: int, how: Combined
+) -> list[Reported]:
+    groups, sizes = dict.fromkeys(placing.into.values()), placing.sizes()
+    names = next((tuple(row.dimensions) for row in (*compared.usage, *compared.earlier)), ())
     nothing = (Decimal(0), Evidence(0, as_of, 0))
     rows = []
     for group in groups:
         there, was = now.get(group, {}), then.get(group, {})
-        for number, window in enumerate(windows):
-            compared = number < len(windows_before)
-            if number not in there and not (compared and number in was):
+        for number, window in enumerate(compared.windows):
+            is_compared = number < len(compared.windows_before)
+            if number not in there and not (is_compared and number in was):
                 continue
             quantity, evidence = there.get(number, nothing)
             row = Usage(
@@ -130,9 +212,11 @@ def report(
                 evidence=evidence,
             )
             before = None
-            if compared:
-                before = Before(windows_before[number], was.get(number, nothing)[0])
-            rows.append(Reported(usage=row, rest_of=sizes.get(group, 0), before=before))
+            if is_compared:
+                before = Before(compared.windows_before[number], was.get(number, nothing)[0])
+            combined = how if group.is_rest or placing.shape.is_total else None
+            rest_of = sizes.get(group, 0)
+            rows.append(Reported(usage=row, rest_of=rest_of, combined=combined, before=before))
     return rows
 
 
@@ -164,52 +248,45 @@ def _joined(one: _Counted, other: _Counted) -> _Counted:
     return quantity + more, Evidence(count, kept.as_of, checksum)
 
 
-def _ranking(
-    counts: _Counts, groups: Sequence[_Group], top: int, ranked: Ranked
-) -> dict[_Group, _Group]:
-    """What each group is shown as, itself or a rest, in the order in which they are shown."""
-    by_customer = ranked is Ranked.CUSTOMERS
-
-    def competitor(group: _Group) -> _Group:
-        return _Group(group.customer, ()) if by_customer else group
-
-    totals: dict[_Group, Decimal] = {competitor(group): Decimal(0) for group in groups}
+def _totals(counts: _Counts, ranked: Ranked) -> dict[_Group, Decimal]:
+    """What each that is ranked used in all windows."""
+    totals: dict[_Group, Decimal] = defaultdict(Decimal)
     with exactly():
         for group, windows in counts.items():
-            totals[competitor(group)] += sum(quantity for quantity, _ in windows.values())
+            used = sum((quantity for quantity, _ in windows.values()), Decimal(0))
+            totals[_competitor(group, ranked)] += used
+    return totals
+
+
+def _competitor(group: _Group, ranked: Ranked) -> _Group:
+    return _Group(group.customer, ()) if ranked is Ranked.CUSTOMERS else group
+
+
+def _placing(groups: Sequence[_Group], totals: Mapping[_Group, Decimal], shape: Shape) -> Placing:
+    """`groups` as they are shown; the `totals` of those ranked, 0 for one that is not there."""
+    if shape.top is None:
+        return Placing(shape, {group: group for group in groups})
+    top, by_customer = shape.top, shape.ranked is Ranked.CUSTOMERS
+    ranked = {_competitor(group, shape.ranked) for group in groups}
     by_pool: dict[str, list[_Group]] = defaultdict(list)
-    for each in sorted(totals, key=lambda each: (-totals[each], each)):
+    for each in sorted(ranked, key=lambda each: (-totals.get(each, Decimal(0)), each)):
         by_pool["" if by_customer else each.customer].append(each)
-    place = {each: number for pool in by_pool.values() for number, each in enumerate(pool)}
+    place_of = {each: number for pool in by_pool.values() for number, each in enumerate(pool)}
 
     def shown(group: _Group) -> _Group:
-        if place[competitor(group)] < top:
+        if place_of[_competitor(group, shape.ranked)] < top:
             return group
         if by_customer:
             return _Group("", group.values, is_rest=True)
         return _Group(group.customer, ("",) * len(group.values), is_rest=True)
 
     def order(group: _Group) -> tuple[object, ...]:
-        number = min(place[competitor(group)], top)
+        number = min(place_of[_competitor(group, shape.ranked)], top)
         if by_customer:
             return number, group.values, group.customer
         return group.customer, number, group.values
 
-    return {group: shown(group) for group in sorted(groups, key=order)}
-
-
-def _sizes(into: Mapping[_Group, _Group], ranked: Ranked) -> dict[_Group, int]:
-    """How many customers, or combinations of values, each rest is of."""
-    members: dict[_Group, set[object]] = defaultdict(set)
-    everyone: set[object] = set()
-    for group, shown in into.items():
-        if shown.is_rest:
-            member = group.customer if ranked is Ranked.CUSTOMERS else group.values
-            members[shown].add(member)
-            everyone.add(member)
-    if ranked is Ranked.CUSTOMERS:
-        return dict.fromkeys(members, len(everyone))
-    return {shown: len(each) for shown, each in members.items()}
+    return Placing(shape, {group: shown(group) for group in sorted(groups, key=order)})
 
 
 def span_before(period: str, span: Span, zone: ZoneInfo) -> Span:

@@ -10,7 +10,7 @@ from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.expressions.check import checked
 from tallybook.domain.metering.expressions.nodes import Kind
 from tallybook.domain.metering.expressions.parser import parse_path
-from tallybook.domain.metering.meter import Meter
+from tallybook.domain.metering.meter import Meter, Together
 from tallybook.stores.columnar.cuts import Cuts
 from tallybook.stores.columnar.expression_sql import expression_sql, text_sql
 from tallybook.stores.columnar.parameters import Parameters, microseconds, month_of
@@ -44,7 +44,7 @@ class Rows:
     """The SQL of one statement about counted events, and the parameters bound in it.
 
     With `standing`, corrections decide which events count; without, every event does. `table` is
-    what they are read from.
+    what they are read from. With `together`, several customers or values are one.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Rows:
         self.scope = scope
         self.standing = standing
         self.table = "events"
+        self.together: Together | None = None
         self.parameters = bind or Parameters()
         self.cuts = Cuts(scope.boundaries, self.parameters) if len(scope.boundaries) > 2 else None
         self.asked_spans = tuple(dict.fromkeys(span for _, span in scope.asked))
@@ -108,7 +109,25 @@ class Rows:
             where += [] if looks_back else [f"{happened} >= opens"]
         given = ", ".join(f"{sql} AS {maybe[name]}" for name, sql in values.items())
         rows = f"SELECT {', '.join(columns)} FROM {source} WHERE {' AND '.join(where)}"
-        return f"WITH {given} {rows}" if given else rows
+        return self._as_one(f"WITH {given} {rows}" if given else rows)
+
+    def _as_one(self, rows: str) -> str:
+        """The same rows, without those left out, with one key for all that are counted as one's."""
+        if self.together is None:
+            return rows
+        together, dimensions = self.together, self.series[1:]
+        customer = ("customer",)
+        values = dimensions if together.values else ()
+        if together.left_out:
+            told_by = values if together.customers and values else customer + values
+            names = zip(*together.left_out, strict=True)
+            lists = [self.parameters.texts(list(each)) for each in names]
+            each = ", ".join(f"each.{number}" for number in range(1, len(lists) + 1))
+            out = f"SELECT {each} FROM (SELECT arrayJoin(arrayZip({', '.join(lists)})) AS each)"
+            rows = f"SELECT * FROM ({rows}) WHERE ({', '.join(told_by)}) NOT IN ({out})"
+        one = (customer if together.customers else ()) + values
+        keys = ", ".join(f"materialize('') AS {name}" for name in one)
+        return f"SELECT * REPLACE ({keys}) FROM ({rows})"
 
     def conditions(
         self, *, span: Span, looks_back: bool = False, is_void: bool = False

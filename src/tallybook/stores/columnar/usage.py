@@ -15,7 +15,7 @@ from tallybook.domain.events.event import EventQuery, StoredEvent
 from tallybook.domain.events.limits import EARLIEST, LATEST
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span, zone
-from tallybook.domain.metering.meter import Evidence, Meter, Usage, UsageQuery
+from tallybook.domain.metering.meter import Evidence, Meter, Together, Usage, UsageQuery
 from tallybook.domain.metering.settle import settle
 from tallybook.domain.metering.windows import checked_window, cut
 from tallybook.services.ports import CustomerSpan, Inspection
@@ -128,6 +128,14 @@ class ColumnarUsage:
         later = msgspec.structs.replace(query, as_of=query.as_of + staged)
         rows = Rows(scope_of(organization_id, meter, later), standing)
         rows.table = supposed(rows, without, as_of=query.as_of, backfill_id=backfill_id)
+        return self._answered(rows, _plan(rows))
+
+    def measure_together(
+        self, organization_id: str, meter: Meter, query: UsageQuery, together: Together
+    ) -> list[Usage]:
+        """Usage of several customers, or of several values, counted as one's."""
+        rows = self._rows(scope_of(organization_id, meter, query))
+        rows.together = together
         return self._answered(rows, _plan(rows))
 
     def customers(
