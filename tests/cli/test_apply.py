@@ -185,3 +185,21 @@ def test_conditions_coupons_and_overrides_are_code_too(tallybook: Any, write: Wr
     assert differences == [
         {"change": "changed", "path": "spend_limits/cap/maximum", "before": "500", "after": "600"}
     ]
+
+
+def test_units_are_named_in_the_languages_of_customers(tallybook: Any, write: Write) -> None:
+    text = """
+        [units.calls.names]
+        sv = { one = "anrop", other = "anrop" }
+        [units."GPU hours".names.de]
+        one = "GPU-Stunde"
+        other = "GPU-Stunden"
+    """
+    catalog = write(text)
+    added = dict.fromkeys(("unit/calls", "unit/GPU hours"), "add")
+    assert acts(tallybook("apply", catalog, "--yes", "--json")) == added
+    again = acts(tallybook("apply", catalog, "--dry-run", "--json"))
+    assert again == dict.fromkeys(added, "same")
+    listed = tallybook("unit", "list", "--json").json
+    assert [unit["key"] for unit in listed] == ["GPU hours", "calls"]
+    assert listed[1]["names"] == {"sv": {"one": "anrop", "other": "anrop"}}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from golden.told_cases import CALLS, TOLD, Told
+from golden.told_cases import TOLD, WORDS, Told
 from tallybook.domain.rating.wording import CODES, LANGUAGES
 from tallybook.services.explain_working import sentences_of
 
@@ -25,9 +25,8 @@ American customer pays in USD, a Swedish one in SEK, a German one in EUR.
 
 def told_to(language: str, line: Told) -> list[str]:
     locale, currency = CUSTOMERS[language]
-    names = CALLS if line.unit == "calls" else {}
     return sentences_of(
-        line.working, currency=currency, locale=locale, unit=line.unit, unit_names=names
+        line.working, currency=currency, locale=locale, unit=line.unit, unit_words=WORDS
     )
 
 

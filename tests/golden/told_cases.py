@@ -21,10 +21,28 @@ from tallybook.domain.rating.rate import rate_usage
 from tallybook.domain.subscriptions.proration import CountedIn
 from tallybook.domain.subscriptions.reckoning import Side
 
-CALLS = {
-    "en": UnitForms(one="call", other="calls"),
-    "sv": UnitForms(one="anrop", other="anrop"),
-    "de": UnitForms(one="Aufruf", other="Aufrufe"),
+WORDS = {
+    "calls": {
+        "en": UnitForms(one="call", other="calls"),
+        "sv": UnitForms(one="anrop", other="anrop"),
+        "de": UnitForms(one="Aufruf", other="Aufrufe"),
+    },
+    "seats": {
+        "sv": UnitForms(one="plats", other="platser"),
+        "de": UnitForms(one="Platz", other="Plätze"),
+    },
+    "hours": {
+        "sv": UnitForms(one="timme", other="timmar"),
+        "de": UnitForms(one="Stunde", other="Stunden"),
+    },
+    "tokens": {
+        "sv": UnitForms(one="token", other="token"),
+        "de": UnitForms(one="Token", other="Token"),
+    },
+    "thousand tokens": {
+        "sv": UnitForms(one="tusen token", other="tusen token"),
+        "de": UnitForms(one="Tausend Token", other="Tausend Token"),
+    },
 }
 JULY = Span(datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 8, 1, tzinfo=UTC))
 AT = Circumstances(timezone="UTC", period=JULY)
@@ -272,6 +290,14 @@ def of_times() -> Iterator[Told]:
         outcome(30, "o3", "disputed"),
     ]
     yield rated("outcome, one disputed in time, one too late", OUTCOMES, events, "")
+    yield Told(
+        title="outcome, disputed after it was billed, more than was charged",
+        working=(
+            step("disputed", "-4", "-2"),
+            step("no_more_than_billed", "1", maximum="3"),
+        ),
+        unit="",
+    )
     yield rated("outcome, one", OUTCOMES, events[:1], "")
     yield rated("outcome, none", OUTCOMES, [], "")
 

@@ -45,6 +45,7 @@ from tallybook.api.routes import (
     quarantine,
     restatements,
     subscriptions,
+    units,
     usage,
 )
 from tallybook.api.security import AnyRequest, Gate, caller_of, organization_id_of
@@ -73,6 +74,7 @@ ROUTERS = (
     experiments.router,
     migrations.router,
     products.router,
+    units.router,
     subscriptions.router,
     changes.router,
     coupons.router,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tallybook.domain.catalog.unit import NO_WORDS, UnitWords
 from tallybook.domain.catalog.working import Step
 from tallybook.domain.kernel.decimals import plain
 from tallybook.services.explain_working import sentences_of
@@ -24,10 +25,17 @@ class StepAnswer(msgspec.Struct, frozen=True):
 
 
 def answer_working(
-    working: Sequence[Step], *, currency: str, locale: str, unit: str
+    working: Sequence[Step],
+    *,
+    currency: str,
+    locale: str,
+    unit: str,
+    unit_words: UnitWords = NO_WORDS,
 ) -> list[StepAnswer]:
     """Every step, with its sentence in the reader's language."""
-    sentences = sentences_of(working, currency=currency, locale=locale, unit=unit)
+    sentences = sentences_of(
+        working, currency=currency, locale=locale, unit=unit, unit_words=unit_words
+    )
     return [
         StepAnswer(
             code=step.code,

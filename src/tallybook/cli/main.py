@@ -34,6 +34,7 @@ from tallybook.cli.commands import (
     quarantine,
     restatements,
     subscription,
+    unit,
     usage,
 )
 from tallybook.cli.session import Session
@@ -48,6 +49,7 @@ _GROUPS = {
     "plan": plan_import.commands,
     "product": product.commands,
     "feature": product.features,
+    "unit": unit.commands,
     "migration": migration.commands,
     "experiment": experiment.commands,
     "subscription": subscription.commands,

@@ -12,10 +12,11 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal
 
+from tallybook.domain.catalog.unit import NO_WORDS, UnitWords
 from tallybook.domain.catalog.working import Step
 from tallybook.domain.kernel.decimals import SCALE, plain, widely
 from tallybook.domain.kernel.money import Rounding, round_decimal
-from tallybook.domain.kernel.plurals import NO_NAMES, UnitNames, language_of
+from tallybook.domain.kernel.plurals import NO_NAMES, language_of, unit_for
 from tallybook.domain.rating.figures import Writing
 from tallybook.domain.rating.wording import explain_working
 
@@ -29,7 +30,7 @@ def sentences_of(
     currency: str,
     locale: str = "en",
     unit: str = "",
-    unit_names: UnitNames = NO_NAMES,
+    unit_words: UnitWords = NO_WORDS,
 ) -> list[str]:
     """A sentence for each step, nothing rounded: 0.0000025 USD is said with all its decimals."""
     known = locale_of(locale)
@@ -39,8 +40,15 @@ def sentences_of(
         lambda amount: amount_text(amount, currency, known),
         lambda day: format_date(date.fromisoformat(day), "long", locale=known),
         lambda at: moment_text(datetime.fromisoformat(at), known),
+        unit_words,
     )
-    return explain_working(working, writing, unit=unit, unit_names=unit_names)
+    return explain_working(working, writing, unit=unit)
+
+
+def unit_text(number: Decimal, unit: str, *, locale: str, unit_words: UnitWords = NO_WORDS) -> str:
+    """What a unit is called beside a number."""
+    language = language_of(locale_of(locale).language)
+    return unit_for(number, unit, unit_words.get(unit, NO_NAMES), language)
 
 
 def number_text(number: Decimal, locale: Locale) -> str:

@@ -18,6 +18,7 @@ from tallybook.domain.catalog.feature import Feature
 from tallybook.domain.catalog.overrides import KeptOverrides
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.product import Family, Product
+from tallybook.domain.catalog.unit import Unit
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.customers.organization import ApiKey, Organization
 from tallybook.domain.events.event import EventQuery, SentEvent, StoredEvent, Verdict
@@ -236,6 +237,8 @@ class Records(Protocol):
     def products(self) -> NamedRecords[Product]: ...
     @property
     def features(self) -> NamedRecords[Feature]: ...
+    @property
+    def units(self) -> NamedRecords[Unit]: ...
     @property
     def families(self) -> NamedRecords[Family]: ...
     @property

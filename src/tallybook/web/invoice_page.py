@@ -13,6 +13,7 @@ from tallybook.domain.invoicing.invoice import Invoice
 from tallybook.domain.invoicing.verification import Verification
 from tallybook.services.create_organization import read_organization
 from tallybook.services.enter_console import Visitor
+from tallybook.services.name_units import unit_words
 from tallybook.services.ports import Wiring
 from tallybook.services.read_invoice import list_line_events, read_invoice
 from tallybook.services.verify_invoice import verify_invoice
@@ -45,7 +46,8 @@ class Reading:
     @cached_property
     def reader(self) -> Reader:
         """The customer's own locale and zone, as they were when the invoice was drawn up."""
-        return Reader(self.invoice.billed_to.locale, self.invoice.used_by.timezone)
+        words = unit_words(self.wiring, self.organization_id)
+        return Reader(self.invoice.billed_to.locale, self.invoice.used_by.timezone, words)
 
     def page(self, verification: Verification | None = None) -> Response[str]:
         """The whole page, with the result of counting again if that was done."""

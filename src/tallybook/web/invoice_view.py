@@ -117,7 +117,7 @@ def _line(line: LineItem, invoice: Invoice, reader: Reader, path: str) -> LineVi
         name=line.name,
         period="" if line.service_period == invoice.period else reader.period(line.service_period),
         quantity=reader.number(line.quantity),
-        unit=line.unit,
+        unit=reader.unit(line.quantity, line.unit),
         amount=reader.money(line.amount_minor, currency),
         steps=_steps(line, currency, reader),
         exact=reader.exact(line.exact_amount, currency),
@@ -134,7 +134,11 @@ def _line(line: LineItem, invoice: Invoice, reader: Reader, path: str) -> LineVi
 def _steps(line: LineItem, currency: str, reader: Reader) -> list[StepView]:
     """Each sentence without the amount it ends in, which stands in a column of its own."""
     sentences = sentences_of(
-        line.working, currency=currency, locale=reader.locale_name, unit=line.unit
+        line.working,
+        currency=currency,
+        locale=reader.locale_name,
+        unit=line.unit,
+        unit_words=reader.unit_words,
     )
     steps = []
     for step, sentence in zip(line.working, sentences, strict=True):

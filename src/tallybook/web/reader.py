@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -14,10 +14,17 @@ from babel import Locale
 from babel.dates import format_date, format_datetime, format_interval
 from babel.numbers import format_decimal
 
+from tallybook.domain.catalog.unit import UnitWords
 from tallybook.domain.kernel.decimals import widely
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import Money, minor_digits, to_major_units
-from tallybook.services.explain_working import amount_text, locale_of, number_text, spaced
+from tallybook.services.explain_working import (
+    amount_text,
+    locale_of,
+    number_text,
+    spaced,
+    unit_text,
+)
 from tallybook.web.labels import labels_of
 
 
@@ -27,6 +34,7 @@ class Reader:
 
     locale_name: str = "en"
     timezone: str = "UTC"
+    unit_words: UnitWords = field(default_factory=dict, hash=False)
 
     @cached_property
     def locale(self) -> Locale:
@@ -68,6 +76,10 @@ class Reader:
     def number(self, number: Decimal) -> str:
         """A quantity, with every decimal it has."""
         return number_text(number, self.locale)
+
+    def unit(self, number: Decimal, unit: str) -> str:
+        """What a unit is called beside a number."""
+        return unit_text(number, unit, locale=self.locale_name, unit_words=self.unit_words)
 
     def count(self, count: int) -> str:
         """A whole number."""

@@ -40,6 +40,10 @@ def flat(code: str) -> Step:
     return Step(code, Decimal(1), Decimal(5), Decimal(5), {"above": Decimal(10)})
 
 
+def disputed(count: int, **labels: str) -> Step:
+    return Step("disputed", Decimal(-count), Decimal(2), Decimal(-2 * count), {}, labels)
+
+
 def printed(*working: Step, amount: str = "0") -> LineItem:
     return LineItem(
         number=1,
@@ -66,6 +70,11 @@ def printed(*working: Step, amount: str = "0") -> LineItem:
         ((windows("each_window"),), (windows("each_day"),), "windows had no length"),
         ((flat("tier_flat"),), (flat("percent_tier_flat"),), "tiers of money were as any"),
         (
+            (disputed(3),),
+            (disputed(1), disputed(2, billed_from="2026-06-01")),
+            "disputes of what earlier bills charged were one with the others",
+        ),
+        (
             (share("prorated"),),
             (share("prorated_of_several", units=5, each=20),),
             "seats for a part of a period did not say how many",
@@ -86,6 +95,7 @@ def test_what_an_earlier_version_did_not_say_is_no_difference(
         ((), (MINIMUM,), "a step that charges"),
         ((), (ALLOWANCE,), "a step that says what was free"),
         ((ALLOWANCE,), (NOTHING,), "another step"),
+        ((disputed(2),), (disputed(1), disputed(2, billed_from="x")), "another count"),
         (
             (coupon(), coupon(line=2)),
             (coupon(line=1), coupon(line=2)),

@@ -80,7 +80,7 @@ def test_a_unit_with_names_is_told_by_those_of_the_language() -> None:
 
 @pytest.mark.parametrize(
     ("language", "one", "field"),
-    [("fi", "kutsu", "unit_names/fi"), ("sv", " ", "unit_names/sv/one")],
+    [("fi", "kutsu", "names/fi"), ("sv", " ", "names/sv/one")],
 )
 def test_names_that_nobody_reads_are_refused(language: str, one: str, field: str) -> None:
     with pytest.raises(Invalid) as refused:

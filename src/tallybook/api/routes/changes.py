@@ -20,6 +20,7 @@ from tallybook.api.routes.subscriptions import (
 )
 from tallybook.api.security import requires
 from tallybook.domain.catalog.overrides import Overrides, said_otherwise
+from tallybook.domain.catalog.unit import UnitWords
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.subscriptions.changes import AddQuantity, Proration, SetQuantity, Undo
@@ -32,6 +33,7 @@ from tallybook.services.change_subscription import (
     preview_change,
     undo_change,
 )
+from tallybook.services.name_units import unit_words
 
 ChangeNumber = Annotated[int, PathParameter(description="The change's number.", ge=1, le=10_000)]
 
@@ -88,7 +90,8 @@ def post_change(
     invoice; with `bills_at_once`, of one that is drawn up now. Nothing is overwritten: each change
     is a fact of its own, and can be undone.
     """
-    return _changed(change_subscription(wiring, organization_id, key, data))
+    changed = change_subscription(wiring, organization_id, key, data)
+    return _changed(changed, unit_words(wiring, organization_id))
 
 
 @get("/v1/subscriptions/{key:str}/changes", guards=[requires(Scope.READ)], sync_to_thread=True)
@@ -112,7 +115,8 @@ def delete_change(
 
     The undoing is a change too: undone itself, it brings the first one back.
     """
-    return _changed(undo_change(wiring, organization_id, key, number))
+    changed = undo_change(wiring, organization_id, key, number)
+    return _changed(changed, unit_words(wiring, organization_id))
 
 
 @post(
@@ -129,17 +133,18 @@ def post_change_preview(
 ) -> ChangePreviewAnswer:
     """What a change would make of the next invoice. Nothing is recorded."""
     preview = preview_change(wiring, organization_id, key, data)
+    words = unit_words(wiring, organization_id)
     return ChangePreviewAnswer(
-        changed=None if preview.changed is None else shown_invoice(preview.changed),
-        unchanged=None if preview.unchanged is None else shown_invoice(preview.unchanged),
+        changed=None if preview.changed is None else shown_invoice(preview.changed, words),
+        unchanged=None if preview.unchanged is None else shown_invoice(preview.unchanged, words),
     )
 
 
-def _changed(changed: Changed) -> ChangedAnswer:
+def _changed(changed: Changed, words: UnitWords) -> ChangedAnswer:
     return ChangedAnswer(
         [_shown(full) for full in changed.changes],
         shown_subscription(changed.full),
-        [shown_invoice(invoice) for invoice in changed.invoices],
+        [shown_invoice(invoice, words) for invoice in changed.invoices],
     )
 
 

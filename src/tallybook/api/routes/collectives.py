@@ -13,10 +13,12 @@ from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.routes.invoices import InvoiceAnswer, shown_invoice
 from tallybook.api.security import requires
+from tallybook.domain.catalog.unit import UnitWords
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.invoicing.collective import Collective
 from tallybook.domain.invoicing.invoice import BilledTo, InvoiceStatus
 from tallybook.domain.kernel.money import Money, to_major_units
+from tallybook.services.name_units import unit_words
 from tallybook.services.read_collective import (
     finalize_collective,
     list_collectives,
@@ -66,7 +68,8 @@ def read_collectives(
     found = list_collectives(
         wiring, organization_id, customer=customer, after=after, limit=limit + 1
     )
-    return page_of([_shown(each) for each in found], limit, lambda each: each.id)
+    words = unit_words(wiring, organization_id)
+    return page_of([_shown(each, words) for each in found], limit, lambda each: each.id)
 
 
 @get("/v1/collective-invoices/{document:str}", guards=[requires(Scope.READ)], sync_to_thread=True)
@@ -74,7 +77,8 @@ def read_one_collective(
     wiring: Wired, organization_id: OrganizationId, document: Document
 ) -> CollectiveAnswer:
     """One collective invoice, with all its lines."""
-    return _shown(read_collective(wiring, organization_id, document))
+    found = read_collective(wiring, organization_id, document)
+    return _shown(found, unit_words(wiring, organization_id))
 
 
 @post(
@@ -87,10 +91,11 @@ def post_collective_finalization(
     wiring: Wired, organization_id: OrganizationId, document: Document
 ) -> CollectiveAnswer:
     """Number it and freeze it with all its parts. Repeating it answers the same."""
-    return _shown(finalize_collective(wiring, organization_id, document))
+    finalized = finalize_collective(wiring, organization_id, document)
+    return _shown(finalized, unit_words(wiring, organization_id))
 
 
-def _shown(collective: Collective) -> CollectiveAnswer:
+def _shown(collective: Collective, words: UnitWords) -> CollectiveAnswer:
     return CollectiveAnswer(
         id=collective.id,
         number=collective.number,
@@ -105,7 +110,7 @@ def _shown(collective: Collective) -> CollectiveAnswer:
             SectionAnswer(
                 customer=section.member,
                 total=_major(section.total_minor, collective.currency),
-                invoices=[shown_invoice(part) for part in section.parts],
+                invoices=[shown_invoice(part, words) for part in section.parts],
             )
             for section in collective.sections
         ],

@@ -13,6 +13,7 @@ from tallybook.api.injected import OrganizationId, Wired
 from tallybook.api.pages import After, Limit, Page, page_of
 from tallybook.api.security import requires
 from tallybook.api.workings import StepAnswer, answer_working
+from tallybook.domain.catalog.unit import UnitWords
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.events.event import StoredEvent
 from tallybook.domain.invoicing.invoice import (
@@ -30,6 +31,7 @@ from tallybook.domain.kernel.decimals import plain
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import Money, to_major_units
 from tallybook.services.finalize_invoice import finalize_invoice
+from tallybook.services.name_units import unit_words
 from tallybook.services.read_invoice import list_invoices, list_line_events, read_invoice
 from tallybook.services.recalculate_invoice import recalculate_invoice
 from tallybook.services.verify_invoice import verify_invoice
@@ -154,7 +156,8 @@ def read_one_invoice(
     ] = None,
 ) -> InvoiceAnswer:
     """One invoice, with each line's working in figures and in words."""
-    return shown_invoice(read_invoice(wiring, organization_id, invoice_id), locale)
+    invoice = read_invoice(wiring, organization_id, invoice_id)
+    return shown_invoice(invoice, unit_words(wiring, organization_id), locale)
 
 
 @get(
@@ -209,7 +212,8 @@ def post_finalization(
     wiring: Wired, organization_id: OrganizationId, invoice_id: InvoiceId
 ) -> InvoiceAnswer:
     """Number a draft and freeze it. Repeating it answers the same invoice."""
-    return shown_invoice(finalize_invoice(wiring, organization_id, invoice_id))
+    invoice = finalize_invoice(wiring, organization_id, invoice_id)
+    return shown_invoice(invoice, unit_words(wiring, organization_id))
 
 
 @post(
@@ -225,13 +229,14 @@ def post_recalculation(
 
     Refused, 409, once it or a later invoice of its subscription is finalized.
     """
-    return shown_invoice(recalculate_invoice(wiring, organization_id, invoice_id))
+    invoice = recalculate_invoice(wiring, organization_id, invoice_id)
+    return shown_invoice(invoice, unit_words(wiring, organization_id))
 
 
-def shown_invoice(invoice: Invoice, locale: str | None = None) -> InvoiceAnswer:
+def shown_invoice(invoice: Invoice, words: UnitWords, locale: str | None = None) -> InvoiceAnswer:
     """An invoice as it is answered, its working told in `locale`, or else the customer's."""
     language = locale or invoice.billed_to.locale
-    lines = [_line(line, invoice.currency, language) for line in invoice.lines]
+    lines = [_line(line, invoice.currency, language, words) for line in invoice.lines]
     return InvoiceAnswer(**_summary(invoice), lines=lines)
 
 
@@ -256,7 +261,7 @@ def _summary(header: InvoiceHeader) -> dict[str, Any]:
     }
 
 
-def _line(line: LineItem, currency: str, locale: str) -> LineAnswer:
+def _line(line: LineItem, currency: str, locale: str, words: UnitWords) -> LineAnswer:
     return LineAnswer(
         number=line.number,
         kind=line.kind,
@@ -268,7 +273,9 @@ def _line(line: LineItem, currency: str, locale: str) -> LineAnswer:
         exact_amount=plain(line.exact_amount),
         amount=_major(line.amount_minor, currency),
         amount_minor=line.amount_minor,
-        working=answer_working(line.working, currency=currency, locale=locale, unit=line.unit),
+        working=answer_working(
+            line.working, currency=currency, locale=locale, unit=line.unit, unit_words=words
+        ),
         evidence=None if line.proof is None else _evidence(line.proof),
     )
 

@@ -22,6 +22,7 @@ from tallybook.domain.catalog.plan import PlanTerms, PlanVersion
 from tallybook.domain.catalog.price import Price
 from tallybook.domain.catalog.shared_allowance import SharedAllowance
 from tallybook.domain.catalog.spending import Commitment, SpendLimit
+from tallybook.domain.catalog.unit import UnitWords
 from tallybook.domain.catalog.usage_need import Portion
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.invoicing.invoice import LineKind
@@ -30,6 +31,7 @@ from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import Span, to_utc
 from tallybook.domain.kernel.money import to_major_units
 from tallybook.services.find_plans import compare_plan, find_plan, list_plans, list_versions
+from tallybook.services.name_units import unit_words
 from tallybook.services.ports import Wiring
 from tallybook.services.preview_price import Preview, PreviewedLine, preview_price, preview_usage
 from tallybook.services.publish_plan import Publication, publish_plan
@@ -235,7 +237,8 @@ def create_price_preview(
             timezone=data.timezone,
             codes=data.coupons,
         )
-    lines = [_line(preview, line, data.locale) for line in preview.lines]
+    words = unit_words(wiring, organization_id)
+    lines = [_line(preview, line, data.locale, words) for line in preview.lines]
     return PricePreviewAnswer(preview.currency, to_major_units(preview.total), lines)
 
 
@@ -290,9 +293,13 @@ def _span(data: PricePreviewRequest) -> Span | None:
     return Span(starts_at, ends_at)
 
 
-def _line(preview: Preview, line: PreviewedLine, locale: str) -> PreviewedPrice:
+def _line(preview: Preview, line: PreviewedLine, locale: str, words: UnitWords) -> PreviewedPrice:
     working = answer_working(
-        line.rated.working, currency=preview.currency, locale=locale, unit=line.unit
+        line.rated.working,
+        currency=preview.currency,
+        locale=locale,
+        unit=line.unit,
+        unit_words=words,
     )
     return PreviewedPrice(
         line.kind,

@@ -1,7 +1,7 @@
 """A catalog file: meters, products, plans, coupons, customers, subscriptions by key, checked first.
 
-Tables are named by key, `[meters.KEY]`, `[products.KEY]`, `[features.KEY]`, `[plans.KEY]`,
-`[plans.KEY.prices.KEY]`, `[plans.KEY.grants]`, `[families.KEY]`, `[coupons.KEY]`,
+Tables are named by key, `[meters.KEY]`, `[units.UNIT]`, `[products.KEY]`, `[features.KEY]`,
+`[plans.KEY]`, `[plans.KEY.prices.KEY]`, `[plans.KEY.grants]`, `[families.KEY]`, `[coupons.KEY]`,
 `[customers.KEY]`, `[subscriptions.KEY]`; their fields are those of the API. A plan's conditions are
 tables too, such as `[plans.KEY.commitments.KEY]`; so are those of a subscription's overrides. A
 grant is `true`, a limit or a text. Numbers stay exact, as text or bare. A subscription's times may
@@ -24,6 +24,7 @@ from tallybook.domain.catalog.coupon import CouponOffer
 from tallybook.domain.catalog.feature import Feature
 from tallybook.domain.catalog.plan import PlanTerms
 from tallybook.domain.catalog.product import Family, Product
+from tallybook.domain.catalog.unit import Unit
 from tallybook.domain.customers.customer import Customer, checked
 from tallybook.domain.kernel.errors import Invalid, Refusal
 from tallybook.domain.kernel.instants import zone
@@ -34,7 +35,12 @@ from tallybook.domain.subscriptions.life import Start
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT = {"id": "", "created_at": _NEVER}
 _NOT_SAID = frozenset({"id", "version", "created_at"})
-_NAMED: dict[str, Any] = {"products": Product, "features": Feature, "families": Family}
+_NAMED: dict[str, Any] = {
+    "units": Unit,
+    "products": Product,
+    "features": Feature,
+    "families": Family,
+}
 _TIMES = ("starts_at", "ends_at", "anchor")
 
 T = TypeVar("T")
@@ -45,6 +51,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     """What a file says there shall be. Each entry is a body as the API takes it, by key."""
 
     meters: Entries
+    units: Entries
     products: Entries
     features: Entries
     plans: Entries
@@ -77,6 +84,7 @@ def read_catalog(path: Path) -> Catalog:
         )
     catalog = Catalog(
         meters=_entries(tables, "meters"),
+        units=_entries(tables, "units"),
         products=_entries(tables, "products"),
         features=_entries(tables, "features"),
         families=_entries(tables, "families"),

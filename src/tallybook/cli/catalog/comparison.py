@@ -58,6 +58,7 @@ def compare_catalog(api: Api, catalog: Catalog) -> list[Move]:
     """
     return [
         *_compare_meters(api, catalog),
+        *_compare_named(api, "unit", catalog.units),
         *_compare_named(api, "product", catalog.products),
         *_compare_named(api, "feature", catalog.features),
         *_compare_plans(api, catalog),
@@ -87,11 +88,11 @@ def _compare_meters(api: Api, catalog: Catalog) -> Iterator[Move]:
         yield Move("meter", key, Act.STUCK if found else Act.SAME, found, mend, body)
 
 
-_PATHS = {"product": "products", "feature": "features", "family": "plan-families"}
+_PATHS = {"product": "products", "feature": "features", "family": "plan-families", "unit": "units"}
 
 
 def _compare_named(api: Api, kind: str, entries: Mapping[str, dict[str, Any]]) -> Iterator[Move]:
-    """Products, features and families: what is said of them may change."""
+    """Products, features, families and units: what is said of them may change."""
     for key, body in entries.items():
         kept = api.find(f"/v1/{_PATHS[kind]}/{key}")
         yield _move(kind, key, body, None if kept is None else kept.get(kind, kept))

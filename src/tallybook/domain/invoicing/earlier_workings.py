@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from tallybook.domain.catalog.usage_need import WINDOWS
+from tallybook.domain.catalog.working import ZERO
 from tallybook.domain.rating.rated_line import Step
 from tallybook.domain.rating.share_wording import SEVERAL
 
@@ -36,6 +37,22 @@ def _without_details(working: Working) -> Working:
     return tuple(_plainer(step) for step in working if step.code not in {"no_usage", "no_demand"})
 
 
+def _without_bills(working: Working) -> Working:
+    """Before disputed outcomes named the bill that had charged them: all were one step."""
+    disputed = [step for step in working if step.code == "disputed"]
+    if not any(step.labels for step in disputed):
+        return working
+    together = Step(
+        "disputed",
+        sum((step.quantity for step in disputed), ZERO),
+        disputed[0].unit_amount,
+        sum((step.amount for step in disputed), ZERO),
+    )
+    place = working.index(disputed[0])
+    rest = tuple(step for step in working if step.code != "disputed")
+    return (*rest[:place], together, *rest[place:])
+
+
 def _plainer(step: Step) -> Step:
     if step.code.removeprefix("each_") in WINDOWS:
         return msgspec.structs.replace(step, code="each_window")
@@ -52,7 +69,11 @@ def _without_terms(step: Step, *names: str) -> Step:
     return msgspec.structs.replace(step, terms=terms)
 
 
-_CHANGES: tuple[Callable[[Working], Working], ...] = (_without_places, _without_details)
+_CHANGES: tuple[Callable[[Working], Working], ...] = (
+    _without_places,
+    _without_details,
+    _without_bills,
+)
 """What takes each change of the working back, in the order in which they were made."""
 
 

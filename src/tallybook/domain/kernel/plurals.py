@@ -68,7 +68,7 @@ def check_unit_names(names: UnitNames) -> None:
             raise Invalid(
                 "unknown_language",
                 f"No invoice is written in {language!r}.",
-                field=f"unit_names/{language}",
+                field=f"names/{language}",
                 mend=f"Name units in {', '.join(LANGUAGES)}.",
             )
         for form in ("one", "other"):
@@ -76,7 +76,7 @@ def check_unit_names(names: UnitNames) -> None:
                 raise Invalid(
                     "no_name",
                     f"The unit has no name for {form}.",
-                    field=f"unit_names/{language}/{form}",
+                    field=f"names/{language}/{form}",
                     mend="Send both: one, such as call, and other, such as calls.",
                 )
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import msgspec
 
-from tallybook.domain.kernel.plurals import UnitNames, agreeing, unit_for
+from tallybook.domain.catalog.unit import UnitWords
+from tallybook.domain.kernel.plurals import NO_NAMES, agreeing, unit_for
 
 _UNITS = {"en": "unit|units", "sv": "enhet|enheter", "de": "Einheit|Einheiten"}
 
@@ -15,7 +16,8 @@ _UNITS = {"en": "unit|units", "sv": "enhet|enheter", "de": "Einheit|Einheiten"}
 class Writing(msgspec.Struct, frozen=True):
     """How a reader's language writes figures: numbers, amounts of money, days, times of day.
 
-    `day` and `moment` are given a local time as `2026-03-01` and `2026-03-01 17:00`.
+    `day` and `moment` are given a local time as `2026-03-01` and `2026-03-01 17:00`. `unit_words`
+    are the names of units that have any.
     """
 
     language: str
@@ -23,6 +25,7 @@ class Writing(msgspec.Struct, frozen=True):
     amount: Callable[[Decimal], str]
     day: Callable[[str], str] = str
     moment: Callable[[str], str] = str
+    unit_words: UnitWords = {}
 
 
 class Figure:
@@ -44,25 +47,21 @@ class Figure:
         return write(self.number)
 
 
-class Unit:
+class UnitWord:
     """A unit's name: `{unit}` for the number that the step counts, `{unit:peak}` for another."""
 
     def __init__(
-        self,
-        name: str,
-        names: UnitNames,
-        counted: Decimal,
-        terms: Mapping[str, Decimal],
-        language: str,
+        self, unit: str, counted: Decimal, figures: Mapping[str, Decimal], writing: Writing
     ) -> None:
-        self._name = name
-        self._names = names
+        self._unit = unit
         self._counted = counted
-        self._terms = terms
-        self._language = language
+        self._figures = figures
+        self._writing = writing
 
-    def __format__(self, term: str) -> str:
-        number = self._terms[term] if term else self._counted
-        if not self._name:
-            return agreeing(number, _UNITS[self._language], self._language)
-        return unit_for(number, self._name, self._names, self._language)
+    def __format__(self, figure: str) -> str:
+        number = self._figures[figure] if figure else self._counted
+        language = self._writing.language
+        if not self._unit:
+            return agreeing(number, _UNITS[language], language)
+        names = self._writing.unit_words.get(self._unit, NO_NAMES)
+        return unit_for(number, self._unit, names, language)

@@ -15,9 +15,9 @@ from typing import Any, get_args
 from tallybook.domain.catalog.given_back import SENTENCES as GIVEN_BACK
 from tallybook.domain.catalog.price import AnyRule
 from tallybook.domain.catalog.working import NO_USAGE, Sentences, Step
-from tallybook.domain.kernel.plurals import LANGUAGES, NO_NAMES, UnitNames, language_of
+from tallybook.domain.kernel.plurals import LANGUAGES, language_of
 from tallybook.domain.rating.condition_wording import SENTENCES as CONDITIONS
-from tallybook.domain.rating.figures import Figure, Unit, Writing
+from tallybook.domain.rating.figures import Figure, UnitWord, Writing
 from tallybook.domain.rating.in_force_wording import SENTENCES as IN_FORCE
 from tallybook.domain.rating.share_wording import SENTENCES as SHARES
 
@@ -104,7 +104,6 @@ def sentence_of(
     writing: Writing,
     *,
     unit: str = "",
-    unit_names: UnitNames = NO_NAMES,
     of_several: bool = False,
 ) -> str:
     """A step of a working as a sentence.
@@ -125,10 +124,10 @@ def sentence_of(
         name: Figure(number, writing, is_money=name in _AMOUNTS) for name, number in figures.items()
     }
     counted = step.terms.get("units", step.quantity)
-    words["unit"] = Unit(unit, unit_names, counted, figures, language)
+    words["unit"] = UnitWord(unit, counted, figures, writing)
     converted = step.terms.get("converted", step.terms.get("peak", counted))
     priced = step.labels.get("priced_unit", "")
-    words["priced_unit"] = Unit(priced, NO_NAMES, converted, figures, language)
+    words["priced_unit"] = UnitWord(priced, converted, figures, writing)
     for name, label in step.labels.items():
         words.setdefault(name, label)
     if "at" in step.labels:
@@ -142,9 +141,7 @@ def sentence_of(
     return f"{part}: {sentence}" if part else sentence
 
 
-def explain_working(
-    working: Sequence[Step], writing: Writing, *, unit: str = "", unit_names: UnitNames = NO_NAMES
-) -> list[str]:
+def explain_working(working: Sequence[Step], writing: Writing, *, unit: str = "") -> list[str]:
     """A sentence for each step.
 
     After a conversion the units are those that are priced; after a peak those that it is in, up to
@@ -152,20 +149,15 @@ def explain_working(
     """
     sentences = []
     of_several = False
-    measured = unit, unit_names
-    counted = measured
+    measured = counted = unit
     for step in working:
         if step.code in {"peak", "no_demand"}:
             counted = measured
-        if step.code == "peak" and "priced_unit" in step.labels:
-            counted = step.labels["priced_unit"], NO_NAMES
-        sentences.append(
-            sentence_of(
-                step, writing, unit=counted[0], unit_names=counted[1], of_several=of_several
-            )
-        )
+        if step.code == "peak":
+            counted = step.labels.get("priced_unit", measured)
+        sentences.append(sentence_of(step, writing, unit=counted, of_several=of_several))
         if step.code == "conversion":
-            measured = counted = step.labels.get("priced_unit", ""), NO_NAMES
+            measured = counted = step.labels.get("priced_unit", "")
         of_several = of_several or (step.code.startswith("each_") and step.quantity != 1)
     return sentences
 

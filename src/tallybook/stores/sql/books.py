@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tallybook.domain.catalog.feature import Feature
 from tallybook.domain.catalog.product import Family, Product
+from tallybook.domain.catalog.unit import Unit
 from tallybook.stores.sql.billing_turns import SqlTurns
 from tallybook.stores.sql.coupons import SqlCoupons
 from tallybook.stores.sql.customers import SqlCustomers
@@ -23,7 +24,13 @@ from tallybook.stores.sql.meters import SqlMeters
 from tallybook.stores.sql.named import SqlNamed
 from tallybook.stores.sql.plan_migrations import SqlPlanMigrations
 from tallybook.stores.sql.plans import SqlPlans
-from tallybook.stores.sql.products import FAMILIES, FEATURES, PRODUCTS, SqlExperiments
+from tallybook.stores.sql.products import (
+    FAMILIES,
+    FEATURES,
+    PRODUCTS,
+    UNITS,
+    SqlExperiments,
+)
 from tallybook.stores.sql.quarantine import SqlQuarantine
 from tallybook.stores.sql.restatements import SqlRestatements
 from tallybook.stores.sql.subscriptions import SqlSubscriptions
@@ -55,6 +62,10 @@ class SqlRecords:
     @cached_property
     def features(self) -> SqlNamed[Feature]:
         return SqlNamed(self.connection, self.organization_id, FEATURES)
+
+    @cached_property
+    def units(self) -> SqlNamed[Unit]:
+        return SqlNamed(self.connection, self.organization_id, UNITS)
 
     @cached_property
     def families(self) -> SqlNamed[Family]:

@@ -1,4 +1,4 @@
-"""Products, features, families and experiments in PostgreSQL, each read as a whole."""
+"""Products, features, units, families and experiments in PostgreSQL, each read as a whole."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from sqlalchemy.dialects.postgresql import insert
 from tallybook.domain.catalog.experiment import Experiment, Exposure
 from tallybook.domain.catalog.feature import Feature
 from tallybook.domain.catalog.product import Family, Product
+from tallybook.domain.catalog.unit import Unit
 from tallybook.stores.sql.database import Instant, metadata
 from tallybook.stores.sql.named import SqlNamed, named_table
 
 PRODUCTS = named_table("products", Product)
+UNITS = named_table("units", Unit)
 FEATURES = named_table("features", Feature)
 FAMILIES = named_table("plan_families", Family)
 EXPERIMENTS = named_table("experiments", Experiment)

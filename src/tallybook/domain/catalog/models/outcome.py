@@ -61,16 +61,16 @@ class Outcome(PortionRule, frozen=True, tag="outcome"):
         },
         "not_disputed": {
             "en": (
-                "{quantity} {quantity:dispute|disputes} too late, or without a confirmed outcome: "
+                "{quantity} {quantity:dispute|disputes} too late, or of outcomes never charged: "
                 "no change"
             ),
             "sv": (
-                "{quantity} {quantity:invändning|invändningar} för sent, eller utan bekräftat "
-                "resultat: ingen ändring"
+                "{quantity} {quantity:invändning|invändningar} för sent, eller mot resultat som "
+                "aldrig debiterats: ingen ändring"
             ),
             "de": (
-                "{quantity} {quantity:Einwand|Einwände} zu spät oder ohne bestätigtes Ergebnis: "
-                "keine Änderung"
+                "{quantity} {quantity:Einwand|Einwände} zu spät oder gegen nie berechnete "
+                "Ergebnisse: keine Änderung"
             ),
         },
     }
