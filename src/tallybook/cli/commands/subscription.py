@@ -121,11 +121,8 @@ def create(
     )
     said = {
         **{"key": key, "customer": customer, "plan": plan, "version": version},
-        "starts_at": starts_at,
-        "ends_at": ends_at,
-        "alignment": alignment,
-        "boundary_time": boundary_time,
-        "anchor": anchor,
+        **{"starts_at": starts_at, "ends_at": ends_at, "anchor": anchor},
+        **{"alignment": alignment, "boundary_time": boundary_time},
         "counting": counting,
         "quantities": dict(map(_pair, quantity or ())) or None,
         "trial": trial or None,
