@@ -26,14 +26,17 @@ from event_sending import append, sent
 from plain_corrections import Fact, Ledger
 from tallybook.domain.events.correction import Amendment, Correction
 from tallybook.domain.events.event import EventQuery, UsageEvent, Verdict
+from tallybook.domain.kernel.decimals import widely
 from tallybook.domain.kernel.errors import Conflicting
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.aggregations.aggregation import TimeUnit
 from tallybook.domain.metering.aggregations.average import Average
-from tallybook.domain.metering.aggregations.counter import Counter
+from tallybook.domain.metering.aggregations.counter import Counter, Decrease
+from tallybook.domain.metering.aggregations.duration import Duration
 from tallybook.domain.metering.aggregations.min import Min
 from tallybook.domain.metering.aggregations.percentile import Percentile
 from tallybook.domain.metering.aggregations.time_weighted import TimeWeighted
+from tallybook.domain.metering.aggregations.unique_count import Held
 from tallybook.domain.metering.definition import checked_meter
 from tallybook.domain.metering.meter import (
     AnyAggregation,
@@ -73,6 +76,14 @@ AGGREGATIONS: tuple[AnyAggregation, ...] = (
     TimeWeighted(value="n", changes=True, per=TimeUnit.SPAN),
     Counter(value="n"),
     Percentile(value="n", percent=Decimal(50), minutes=1440),
+    Sum(value="n", carries=True),
+    UniqueCount(value="s", operation="op"),
+    UniqueCount(value="s", operation="op", held=Held.DAYS),
+    TimeWeighted(value="n", series="s"),
+    TimeWeighted(value="n", changes=True, per=TimeUnit.DAY, whole_days=True),
+    Counter(value="n", series="d", decrease=Decrease.NEGATIVE),
+    Counter(value="n", decrease=Decrease.ROLLOVER, digits=2),
+    Duration(session="s", operation='op == "add" ? "start" : "stop"'),
 )
 FAR = 2**62
 _organizations = itertools.count(1)
@@ -80,8 +91,30 @@ _organizations = itertools.count(1)
 customers = st.sampled_from(["c1", "c2", "c3"])
 types = st.sampled_from(["call", "call", "call", "seat"])
 hours = st.integers(0, 10 * 24 - 1)
-numbers = st.integers(-5, 50)
-drafts = st.fixed_dictionaries({"customer": customers, "type": types, "hour": hours, "n": numbers})
+numbers = st.integers(-5, 50) | st.sampled_from(
+    [
+        *(None, "", "many", "-0.000000000001", "1e-3", "99.999999999999", "100"),
+        "99999999999999999999999999.999999999999",
+    ]
+)
+"""Numbers, also far too long ones; and what is none: null, nothing, a word."""
+
+properties = st.fixed_dictionaries(
+    {"n": numbers},
+    optional={
+        "s": st.sampled_from("xy") | st.integers(0, 10**6).map(str),
+        "op": st.sampled_from(["add", "remove"]),
+        "d": st.sampled_from(["eu", "us", None]),
+    },
+)
+drafts = st.fixed_dictionaries(
+    {"customer": customers, "type": types, "hour": hours, "properties": properties}
+)
+DAYS = [
+    Span(SPAN.starts + timedelta(days=n), SPAN.starts + timedelta(days=n + 1)) for n in range(10)
+]
+ASKED = ((None, (), [SPAN]), ("day", ("d",), DAYS))
+"""A question as a whole, and one cut and split: window, dimensions, and the spans answered."""
 
 
 def at(hour: int) -> str:
@@ -108,6 +141,7 @@ class Corrections(RuleBasedStateMachine):
                     name="M",
                     event_type="call",
                     aggregation=aggregation,
+                    dimensions=("d",),
                     created_at=MARCH,
                 )
             )
@@ -123,7 +157,7 @@ class Corrections(RuleBasedStateMachine):
             type=draft["type"],
             customer=draft["customer"],
             time=at(draft["hour"]),
-            properties={"n": draft["n"]},
+            properties=draft["properties"],
         )
 
     def kept(self, event: dict[str, Any]) -> UsageEvent:
@@ -132,7 +166,7 @@ class Corrections(RuleBasedStateMachine):
             customer=event["customer"],
             id=event["id"],
             occurred_at=datetime.fromisoformat(event["time"]),
-            properties={name: str(value) for name, value in event["properties"].items()},
+            properties=kept_properties(event["properties"]),
         )
 
     def record(self, correction: Correction, voided: set[int], added: list[UsageEvent]) -> None:
@@ -205,7 +239,10 @@ class Corrections(RuleBasedStateMachine):
             Amendment(
                 id=self.ledger.events[position].id,
                 customer=draft["customer"],
-                properties={"n": msgspec.Raw(str(draft["n"]).encode())},
+                properties={
+                    name: msgspec.Raw(json.dumps(value).encode())
+                    for name, value in draft["properties"].items()
+                },
             )
             for position in chosen
         ]
@@ -222,7 +259,7 @@ class Corrections(RuleBasedStateMachine):
                     live[position],
                     id=answer.new_id,
                     customer=draft["customer"],
-                    properties={"n": str(draft["n"])},
+                    properties=kept_properties(draft["properties"]),
                 )
         assert (amended.correction is not None) == bool(voided)
         if amended.correction is not None:
@@ -322,24 +359,27 @@ class Corrections(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Now and at every as-of remembered: by events, by tallies, by an index made anew."""
         tallied = self.usage(CorrectionIndex(self.columnar))
-        for as_of in {self.position(), *self.remembered[-3:]}:
+        for as_of in {self.position(), *self.remembered[-2:]}:
             live = [
                 (position, event)
                 for position, event in sorted(self.ledger.live(as_of).items())
                 if event.type == "call"
             ]
-            for meter in self.meters:
+            for meter, (window, group_by, spans) in itertools.product(self.meters, ASKED):
                 expected = {
-                    key[0]: (rounded(answer.quantity), len(answer.positions))
-                    for key, answer in plain_usage.usage(meter, live, [SPAN]).items()
+                    key: (rounded(answer.quantity), len(answer.positions))
+                    for key, answer in plain_usage.usage(meter, live, spans, group_by).items()
                 }
-                query = UsageQuery(span=SPAN, as_of=as_of)
+                query = UsageQuery(span=SPAN, as_of=as_of, window=window, group_by=group_by)
                 for store in (self.wiring.usage, tallied):
                     found = {
-                        row.customer: (row.quantity, row.evidence.event_count)
+                        (row.customer, tuple(row.dimensions.values()), row.span): (
+                            row.quantity,
+                            row.evidence.event_count,
+                        )
                         for row in store.measure(self.organization_id, meter, query)
                     }
-                    assert found == expected, (meter.aggregation, as_of)
+                    assert found == expected, (meter.aggregation, as_of, window)
             self.compare_events(as_of, {position for position, _ in live})
 
     def compare_events(self, as_of: int, positions: set[int]) -> None:
@@ -358,7 +398,13 @@ def rounded(quantity: Fraction) -> Decimal:
     units = abs(quantity) * 10**12
     whole = units.numerator // units.denominator
     whole += (units - whole) * 2 >= 1
-    return Decimal(whole if quantity >= 0 else -whole).scaleb(-12)
+    with widely():
+        return Decimal(whole if quantity >= 0 else -whole).scaleb(-12)
+
+
+def kept_properties(sent_: dict[str, Any]) -> dict[str, str]:
+    """What is kept of properties that are numbers, texts or null."""
+    return {name: str(value) for name, value in sent_.items() if value is not None}
 
 
 @pytest.mark.slow
