@@ -13,17 +13,25 @@ from functools import partial
 from threading import Barrier
 from typing import Any
 
+import msgspec
 import pytest
+import sqlalchemy as sa
 
 from contracts import day
 from story import Answer, Clock, Story, played, told
+from tallybook.domain.catalog.overrides import Overrides
+from tallybook.domain.catalog.spending import SpendLimit
 from tallybook.domain.customers.organization import Organization
 from tallybook.domain.subscriptions.changes import SetQuantity
-from tallybook.domain.subscriptions.orders import ChangeOrder
-from tallybook.services.change_subscription import change_subscription
+from tallybook.domain.subscriptions.changing import decide_change
+from tallybook.domain.subscriptions.life import Start
+from tallybook.domain.subscriptions.orders import ChangeOrder, OverrideOrder, PlanOrder
+from tallybook.services.bill_change import bill_at_once
+from tallybook.services.change_subscription import change_subscription, keep_course, load_course
 from tallybook.services.close_period import close_due_periods
 from tallybook.services.ports import Wiring
 from tallybook.services.recalculate_invoice import recalculate_invoice
+from tallybook.services.start_subscription import start_subscription
 
 CALLS: Answer = {
     "key": "calls",
@@ -73,6 +81,10 @@ def verified(story: Story) -> dict[str, list[tuple[str, Decimal]]]:
                 (line["price_key"], Decimal(line["amount"])) for line in lines
             )
     return found
+
+
+WAITING = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+"""Who waits for such a lock, in any transaction of this PostgreSQL's."""
 
 
 def of_january(billed: dict[str, list[tuple[str, Decimal]]]) -> Decimal:
@@ -182,6 +194,60 @@ def test_whose_clock_is_behind_comes_after_all_the_same(
         billed = verified(story)
     assert billed["limited"][:2] == [("calls", 0), ("in_all", 69)], "a seat, and no more"
     assert sum(amount for _, amount in billed["seats"][1:2]) > 0
+
+
+@pytest.mark.parametrize("agreed", ["a plan", "overrides", "a start"])
+def test_a_limit_agreed_on_while_a_bill_is_under_way(
+    story: Story, migrated_database_url: str, agreed: str
+) -> None:
+    """Seats of January are billed at once; before that is recorded, a limit is agreed on and its
+    subscription closed. Whoever agrees waits, so the limit counts the seats."""
+    plan(story, "free", CALLS)
+    if agreed != "a start":
+        subscribe(story, "limited", "free")
+    subscribe(story, "seats", "seats", starts_at=day(1, 15).isoformat(), alignment="anniversary")
+    story.pass_time(day(1, 31))
+    wiring, organization_id = story.wiring, story.organization_id
+    wiring.directory.set_clock(organization_id, day(2, 1))
+
+    def agree() -> None:
+        if agreed == "a start":
+            asked = Start(key="limited", customer="acme", plan="limited", starts_at=day(1))
+            start_subscription(wiring, organization_id, asked)
+        elif agreed == "a plan":
+            order = ChangeOrder(what=PlanOrder(plan="limited"), effective_at=day(1, 20))
+            change_subscription(wiring, organization_id, "limited", order)
+        else:
+            limit = msgspec.convert(LIMIT, SpendLimit)
+            what = OverrideOrder(overrides=Overrides(spend_limits=(limit,)))
+            order = ChangeOrder(what=what, effective_at=day(1, 20))
+            change_subscription(wiring, organization_id, "limited", order)
+        close_due_periods(wiring, organization_id)
+
+    watching = sa.create_engine(migrated_database_url, isolation_level="AUTOCOMMIT")
+    with ThreadPoolExecutor(1) as pool, watching.connect() as watch:
+        with wiring.books.begin(organization_id) as records:
+            course = load_course(records, "seats", locked=True)
+            order = more_seats(3, since=day(1, 20))
+            changed = decide_change(
+                course,
+                order,
+                at=day(1, 20),
+                now=day(2, 1),
+                plans=records.plans.by_ids([course.subscription.plan_version_id]),
+            )
+            keep_course(records, course, changed, day(2, 1))
+            bill_at_once(wiring, records, changed.subscription, now=day(2, 1))
+            agreeing = pool.submit(agree)
+            while not (agreeing.done() or watch.execute(WAITING).scalar_one()):
+                pass
+        agreeing.result()
+    billed = verified(story)
+    seats = sum(amount for _, amount in billed["seats"])
+    assert seats > 31, "what was billed at once"
+    [minimum] = [amount for key, amount in billed["limited"] if key == "in_all"]
+    assert minimum == Decimal(100) - seats, "nothing is counted by neither"
+    watching.dispose()
 
 
 def test_a_draft_drawn_up_again_beside_a_run(story: Story) -> None:

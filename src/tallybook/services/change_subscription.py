@@ -35,6 +35,7 @@ from tallybook.services.measure_charges import measure_charges
 from tallybook.services.negotiate import carried_over, negotiated
 from tallybook.services.ports import Records, Wiring
 from tallybook.services.run_experiment import in_arm
+from tallybook.services.take_turns import agree_on_limits
 
 _MOST_BOUNDARIES = 25
 """How far a preview looks ahead for the next invoice: past a trial, a pause, an opening."""
@@ -73,6 +74,7 @@ def change_subscription(
     """Record a change; the next bill charges and gives back what it makes of the fees, or, where
     that is asked for, one that is drawn up at once."""
     with wiring.books.begin(organization_id) as records:
+        _agree_on_limits(records, order)
         course = load_course(records, key, locked=True)
         now = now_for(wiring, records, course.subscription.customer_id)
         changed = _decided(records, course, order, now)
@@ -83,6 +85,16 @@ def change_subscription(
             full = in_full(records, subscription_of(records, key), now=now)
         added = changed.changes[len(course.changes) :]
         return Changed(full, _in_full(records, changed, added), invoices)
+
+
+def _agree_on_limits(records: Records, order: ChangeOrder) -> None:
+    match order.what:
+        case PlanOrder(plan=plan, overrides=overrides):
+            agree_on_limits(records, [plan], [overrides])
+        case OverrideOrder(overrides=overrides):
+            agree_on_limits(records, [], [overrides])
+        case ContractOrder(renews_into=plan):
+            agree_on_limits(records, [plan])
 
 
 def undo_change(wiring: Wiring, organization_id: str, key: str, number: int) -> Changed:

@@ -69,3 +69,7 @@ class TurnRecords(Protocol):
     def take(self, customer_ids: Iterable[str]) -> Mapping[str, int]:
         """The turns of those of these customers, by id, each greater than any before; others are
         held off them until the transaction ends."""
+
+    def agree(self, plan_keys: Iterable[str], *, otherwise: bool = False) -> None:
+        """Wait for all bills under way, and hold off others until the transaction ends, where one
+        of these plans has such a limit, or `otherwise` says that one is agreed on."""

@@ -26,6 +26,7 @@ from tallybook.services.select_subscribers import (
     subscribers_in_chunks,
     version_gone_to,
 )
+from tallybook.services.take_turns import agree_on_limits
 
 
 class FullMigration(msgspec.Struct, frozen=True):
@@ -81,6 +82,7 @@ def run_migration(
         if migration.is_undoing:
             _step(wiring, records, migration, limit=limit, state=MemberState.MOVED, decide=_back)
         else:
+            agree_on_limits(records, [migration.to_plan])
             target = records.plans.version(migration.to_plan, migration.to_version)
             assert target is not None, "a version is never deleted"
             forth = _forth(records, migration, target)

@@ -115,8 +115,10 @@ def _counting(records: Records, invoice: Invoice) -> list[InvoiceHeader]:
 
 
 def _is_drawn_up_after(each: InvoiceHeader, invoice: InvoiceHeader) -> bool:
-    if each.turn is not None and invoice.turn is not None:
-        return each.turn > invoice.turn
+    if each.turn is not None:
+        return invoice.turn is None or each.turn > invoice.turn
+    if invoice.turn is not None:
+        return False  # drawn up before anybody knew of a limit
     return (each.created_at, each.boundary) >= (invoice.created_at, invoice.boundary)
 
 

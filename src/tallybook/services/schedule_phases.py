@@ -21,6 +21,7 @@ from tallybook.services.find_customers import now_for
 from tallybook.services.find_plans import sold
 from tallybook.services.negotiate import carried_over, negotiated
 from tallybook.services.ports import Records, Wiring
+from tallybook.services.take_turns import agree_on_limits
 
 
 class ShownPhase(msgspec.Struct, frozen=True):
@@ -50,6 +51,8 @@ def schedule_phases(
     Each is a change like any other; no phase is what leaves all as it is now.
     """
     with wiring.books.begin(organization_id) as records:
+        plans_named = [phase.plan for phase in phases]
+        agree_on_limits(records, plans_named, [phase.overrides for phase in phases])
         course = load_course(records, key, locked=True)
         now = now_for(wiring, records, course.subscription.customer_id)
         check_ahead(course, phases, now=now)

@@ -23,6 +23,7 @@ from tallybook.services.redeem_coupon import (
 )
 from tallybook.services.run_experiment import version_for
 from tallybook.services.schedule_phases import phase_plans
+from tallybook.services.take_turns import agree_on_limits
 
 _MOST_FAMILIES = 1_000
 """Plan families looked at for an earlier trial."""
@@ -37,6 +38,7 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
     """
     asked = asked.checked()
     with wiring.books.begin(organization_id) as records:
+        _agree_on_limits(records, asked)
         coupons = locked_coupons(records, asked.coupons)
         customer = records.customers.by_key(asked.customer, locked=True)
         kept = records.subscriptions.by_key(asked.key)
@@ -68,6 +70,15 @@ def start_subscription(wiring: Wiring, organization_id: str, asked: Start) -> Fu
             wiring, records, coupons, customer, course.subscription, plans=plans, now=now
         )
         return in_full(records, course.subscription, now=now)
+
+
+def _agree_on_limits(records: Records, asked: Start) -> None:
+    plans = [asked.plan, *(phase.plan for phase in asked.phases)]
+    if asked.trial is not None:
+        plans.append(asked.trial.free_plan)
+    if asked.contract is not None:
+        plans.append(asked.contract.renews_into)
+    agree_on_limits(records, plans, [asked.overrides, *(each.overrides for each in asked.phases)])
 
 
 def _with_add_ons(asked: Start, version: PlanVersion) -> Start:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from tallybook.domain.catalog.overrides import Overrides
+from tallybook.domain.catalog.spending import is_of_customer
 from tallybook.domain.invoicing.invoice import Invoice
 from tallybook.services.ports import Records
 
@@ -39,3 +41,17 @@ def take_turns(records: Records, customer_ids: Iterable[str]) -> Turns:
     go by. Customers without such a limit wait for nobody.
     """
     return Turns(records.turns.take(customer_ids))
+
+
+def agree_on_limits(
+    records: Records, plans: Iterable[str | None], overrides: Iterable[Overrides | None] = ()
+) -> None:
+    """Wait for bills under way before a subscription is to plans, by key, or to overrides, that
+    limit all that its customer spends.
+
+    Whoever draws up a bill now knows nothing of the limit; the bill that meets it must know of
+    that bill. So this comes first in a transaction, before it holds anything that bills wait for.
+    """
+    said = [limit for each in overrides if each is not None for limit in each.spend_limits or ()]
+    named = [plan for plan in plans if plan is not None]
+    records.turns.agree(named, otherwise=any(is_of_customer(limit) for limit in said))

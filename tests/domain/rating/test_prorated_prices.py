@@ -104,6 +104,14 @@ def test_included_units_of_days_of_april(first: int, until: int, units: str, why
     assert days(first, until).units(Decimal(1000)) == Decimal(units), why
 
 
+def test_by_second_the_hours_of_a_day_count() -> None:
+    """Who has it for six hours of a day of April has as much of a month's units."""
+    hours = Span(APRIL.starts + timedelta(hours=6), APRIL.starts + timedelta(hours=12))
+    by_time = InForce((Piece(hours, APRIL),), "UTC", by_time=True)
+    assert by_time.units(Decimal(1200)) == 10
+    assert (by_time.share.numerator, by_time.share.denominator) == (21_600, 2_592_000)
+
+
 def test_a_price_in_force_for_no_day_includes_nothing() -> None:
     """Begun and left within a day: no fee is charged for it, and nothing is included."""
     nothing = price("graduated", tiers=TIERS, allowance="5").prorated(days(7, 7))

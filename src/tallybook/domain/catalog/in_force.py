@@ -20,6 +20,7 @@ from tallybook.domain.kernel.money import round_decimal
 from tallybook.domain.kernel.shares import NOTHING, WHOLE, Share
 
 _TICK = timedelta(microseconds=1)
+_A_SECOND = 1_000_000
 
 
 class Prorates(StrEnum):
@@ -64,12 +65,14 @@ class Piece(msgspec.Struct, frozen=True):
 class InForce(msgspec.Struct, frozen=True, dict=True):
     """For how much of its period a price is in force: one piece of it, as a rule.
 
-    Counted by local days, as the shares of fees are; a period without a midnight in it by time.
+    Counted by local days, as the shares of fees are; `by_time`, or in a period without a midnight
+    in it, by seconds, or smaller parts of them.
     """
 
     pieces: tuple[Piece, ...]
     timezone: str
     prorates: Prorates = Prorates.ALL
+    by_time: bool = False
 
     def units(self, number: Decimal) -> Decimal:
         """What so many units of a full period shrink to, to as many decimals as quantities have."""
@@ -94,22 +97,30 @@ class InForce(msgspec.Struct, frozen=True, dict=True):
         return tuple(self._counted())
 
     def _counted(self) -> Iterator[Stretch]:
-        clock = zone(self.timezone)
         for part, whole in ((piece.part, piece.whole) for piece in self.pieces):
-            days = days_between(whole.starts, whole.ends, clock)
+            days = self._days(whole)
             if days:
-                starts = days_between(whole.starts, part.starts, clock)
-                yield Stretch(starts, days_between(whole.starts, part.ends, clock), days)
+                starts = self._days(Span(whole.starts, part.starts))
+                yield Stretch(starts, self._days(Span(whole.starts, part.ends)), days)
             elif whole.length:
-                starts = (part.starts - whole.starts) // _TICK
-                yield Stretch(starts, (part.ends - whole.starts) // _TICK, whole.length // _TICK)
+                ticks = [
+                    each // _TICK
+                    for each in (part.starts - whole.starts, part.ends - whole.starts, whole.length)
+                ]
+                if not any(each % _A_SECOND for each in ticks):
+                    ticks = [each // _A_SECOND for each in ticks]
+                yield Stretch(*ticks)
             else:
                 yield Stretch(0, 1, 1)
+
+    def _days(self, span: Span) -> int:
+        """The days of a span; none where it is counted by time."""
+        return 0 if self.by_time else days_between(span.starts, span.ends, zone(self.timezone))
 
     @property
     def is_by_day(self) -> bool:
         """Whether its share is so many days of one period."""
-        lengths = [days_between(*_ends(piece.whole), zone(self.timezone)) for piece in self.pieces]
+        lengths = [self._days(piece.whole) for piece in self.pieces]
         return lengths[:1] == lengths and all(lengths)
 
     @property
@@ -145,10 +156,6 @@ class InForce(msgspec.Struct, frozen=True, dict=True):
 
     def _midnight(self, day: date) -> datetime:
         return local_instant(day, MIDNIGHT, zone(self.timezone))
-
-
-def _ends(span: Span) -> tuple[datetime, datetime]:
-    return span.starts, span.ends
 
 
 def all_of(span: Span, timezone: str, prorates: Prorates) -> InForce:

@@ -30,6 +30,7 @@ from tallybook.domain.subscriptions.calendar import Cycle
 from tallybook.domain.subscriptions.cycle import End, Open, Renew
 from tallybook.domain.subscriptions.proration import (
     CountedIn,
+    Counting,
     counted_in,
     in_force_within,
     share_of_period,
@@ -105,11 +106,17 @@ def _charges(
             )
 
 
-def usage_charge(price: Price, span: Span, cycle: Cycle, plan_version_id: str) -> Charge:
+def usage_charge(
+    price: Price,
+    span: Span,
+    cycle: Cycle,
+    plan_version_id: str,
+    by: Counting = Counting.BY_DAY,
+) -> Charge:
     """The usage of a span, at a price that is in force in it."""
     within = None
     if price.prorates is not Prorates.NONE:
-        within = _shrinking(price, in_force_within(cycle, [span], price.prorates))
+        within = _shrinking(price, in_force_within(cycle, [span], price.prorates, by))
     return Charge(
         price=price, service_period=span, plan_version_id=plan_version_id, in_force=within
     )

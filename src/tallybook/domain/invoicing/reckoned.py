@@ -191,7 +191,7 @@ def _usage(course: Course, prices: Mapping[str, Price], ended: Span) -> Iterator
         spans.append((price, span, segment.terms.cycle))
     for price, span, cycle in spans:
         version = version_of(course, prices, price, span.starts)
-        yield usage_charge(price, span, cycle, version)
+        yield usage_charge(price, span, cycle, version, course.basis.counting)
 
 
 def _counted_until(course: Course, ends: datetime) -> datetime:

@@ -64,14 +64,16 @@ def share_of_period(cycle: Cycle, part: Span, by: Counting = Counting.BY_DAY) ->
     return share_of(part, period_containing(cycle, part.starts), zone(cycle.timezone), by)
 
 
-def in_force_within(cycle: Cycle, spans: Iterable[Span], prorates: Prorates) -> InForce:
+def in_force_within(
+    cycle: Cycle, spans: Iterable[Span], prorates: Prorates, by: Counting = Counting.BY_DAY
+) -> InForce:
     """For how much of its full periods something is in force that is so in these spans."""
     pieces = [
         Piece(part, period_containing(cycle, part.starts))
         for span in spans
         for part in periods_between(cycle, span)
     ]
-    return InForce(tuple(pieces), cycle.timezone, prorates)
+    return InForce(tuple(pieces), cycle.timezone, prorates, by_time=by is Counting.BY_SECOND)
 
 
 class CountedIn(StrEnum):

@@ -6,7 +6,7 @@ bills of such a customer, whichever of its subscriptions they are for, and they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,8 +39,9 @@ class SqlTurns:
         """The turns of those of these customers who have, or had, a limit on all that they spend.
 
         Others are held off them until the transaction ends. By customer id, each greater than any
-        before. One query where no plan has such a limit.
+        before. Two queries where no plan has such a limit.
         """
+        self._hold(sa.func.pg_advisory_xact_lock_shared)
         counting = self._versions()
         if not counting:
             return {}
@@ -59,6 +60,31 @@ class SqlTurns:
             index_elements=[_ROW.organization_id, _ROW.customer_id], set_={"last": _ROW.last + 1}
         ).returning(_ROW.customer_id, _ROW.last)
         return {row.customer_id: int(row.last) for row in self._connection.execute(query)}
+
+    def agree(self, plan_keys: Iterable[str], *, otherwise: bool = False) -> None:
+        """Wait for all bills under way, and hold off others until the transaction ends, where one
+        of these plans has a limit on all that a customer spends, or `otherwise` says that one does.
+
+        A bill that was begun when nobody knew of the limit took no turn. Whoever meets the limit
+        must see it.
+        """
+        row = PLAN_VERSIONS.c
+        is_there = (
+            sa.select(row.id)
+            .where(
+                row.organization_id == self._organization_id,
+                counts_customer(),
+                row.plan_key == sa.func.any(_texts("plans", list(plan_keys))),
+            )
+            .exists()
+        )
+        if otherwise or self._connection.execute(sa.select(is_there)).scalar_one():
+            self._hold(sa.func.pg_advisory_xact_lock)
+
+    def _hold(self, lock: Callable[..., sa.ColumnElement[Any]]) -> None:
+        """One lock of the organization: shared by who bills, alone for who agrees on a limit."""
+        name = f"billing/{self._organization_id}"
+        self._connection.execute(sa.select(lock(sa.func.hashtextextended(name, 0))))
 
     def _versions(self) -> list[str]:
         """Ids of plan versions that count all that a customer has; those of overrides too."""

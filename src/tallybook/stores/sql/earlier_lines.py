@@ -141,8 +141,12 @@ class SqlEarlierLines:
             sa.and_(_ROW.created_at == of.drawn_up_at, due_at <= of.due_at),
         )
         # Of two that have a turn it is that which counts, whatever their clocks said.
-        has_turns = sa.and_(of.turn.is_not(None), _ROW.turn.is_not(None))
-        is_before = sa.case((has_turns, _ROW.turn < of.turn), else_=is_before)
+        # One without a turn was drawn up before anybody knew of a limit.
+        is_before = sa.case(
+            (of.turn.is_(None), is_before),
+            (_ROW.turn.is_(None), sa.true()),
+            else_=_ROW.turn < of.turn,
+        )
         ours = self._organization_id
         query = (
             sa.select(
