@@ -46,7 +46,8 @@ def test_lines_are_told_by_the_names_of_their_units(api: Api) -> None:
     assert named.status_code == 200, named.text
     assert told(api, "1", "de") == ["1 Aufruf zu 0,50 € = 0,50 €"]
     assert told(api, "2", "sv") == ["2 anrop à 0,50 € = 1,00 €"]
-    assert told(api, "2", "fi_FI")[0].startswith("2 calls at 0,50 € each"), "in English, his figures"
+    in_finnish = told(api, "2", "fi_FI")
+    assert in_finnish == ["2 calls at 0,50 € each = 1,00 €"], "in English, with Finnish figures"
 
 
 def test_a_unit_that_a_price_converts_to_has_names_too(api: Api) -> None:
