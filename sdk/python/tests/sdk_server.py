@@ -154,6 +154,7 @@ class _Answering(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
+    allow_reuse_port = True  # beside the one that keeps the port
 
     def __init__(self, address: tuple[str, int], answering: type[_Answering]) -> None:
         super().__init__(address, answering)
@@ -183,12 +184,15 @@ _Server.handle_error = _say_nothing  # type: ignore[method-assign,assignment]
 
 
 class Server:
-    """Runs on one port, and can stop and come back on it."""
+    """Runs on one port, and can stop and come back on it. Nobody else gets it in between."""
 
     def __init__(self) -> None:
         self.books = Books()
         self._server: _Server | None = None
-        self.port = free_port()
+        self._place = socket.socket()  # bound and never listening: connections are refused
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._place.bind(("127.0.0.1", 0))
+        self.port: int = self._place.getsockname()[1]
 
     @property
     def url(self) -> str:
@@ -209,6 +213,11 @@ class Server:
             server.server_close()
             server.hang_up()
 
+    def leave(self) -> None:
+        """Stop for good."""
+        self.stop()
+        self._place.close()
+
     def misbehave(self, behaviours: Iterable[Behaviour]) -> None:
         """Answer the next requests so."""
         self.books.script.extend(behaviours)
@@ -223,15 +232,7 @@ def serving(*, started: bool = True) -> Iterator[Server]:
     try:
         yield server
     finally:
-        server.stop()
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+        server.leave()
 
 
 def eventually(condition: Any, seconds: float = 20.0) -> bool:

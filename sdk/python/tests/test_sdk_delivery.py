@@ -47,11 +47,11 @@ def test_what_is_tracked_arrives() -> None:
 
 
 def test_a_few_events_wait_a_little_for_others() -> None:
-    with serving() as server, client_of(server, settings=quick(linger_seconds=0.3)) as client:
+    with serving() as server, client_of(server, settings=quick(linger_seconds=1.5)) as client:
         began = time.monotonic()
         track(client, 3)
         assert eventually(lambda: len(server.books.ids()) == 3)
-        assert 0.25 < time.monotonic() - began < 2
+        assert time.monotonic() - began > 1.4
         assert server.books.requests == [3]
 
 
@@ -158,10 +158,12 @@ def test_the_server_comes_and_goes(is_spooled: bool, tmp_path: Path) -> None:
         tracking = threading.Thread(target=keep_tracking)
         tracking.start()
         for _ in range(6):
-            time.sleep(chance.uniform(0.05, 0.3))
+            time.sleep(chance.uniform(0.0, 0.2))
             server.stop()
-            time.sleep(chance.uniform(0.05, 0.3))
+            assert eventually(lambda: client.stats().is_away)
+            time.sleep(chance.uniform(0.0, 0.2))
             server.start()
+            assert eventually(lambda: not client.stats().is_away)
         done.set()
         tracking.join()
         assert client.flush(30)

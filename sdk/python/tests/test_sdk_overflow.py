@@ -85,8 +85,8 @@ def test_raising_if_asked_to() -> None:
 def test_blocking_until_there_is_room() -> None:
     with serving(started=False) as server:
         client = client_of(server, {"overflow": "block"})
-        threading.Timer(0.3, server.start).start()
         began = time.monotonic()
+        threading.Timer(0.3, server.start).start()
         ids = track(client, 500)
         assert time.monotonic() - began > 0.2
         assert client.flush(10)

@@ -24,7 +24,8 @@ from tallybook_sdk.spool import Segment, Spool
 class Batch:
     """Events to be sent together. `through` is the number of the last one; 0 for an earlier run's.
 
-    `rest` is what of them has no answer yet, in pieces that are each one request.
+    `rest` is what of them has no answer yet, in pieces that are each one request. Other threads may
+    look at it at any time, so that nothing of it is missing in between.
     """
 
     lines: Sequence[bytes]
@@ -35,7 +36,7 @@ class Batch:
 
     def unanswered(self) -> list[bytes]:
         """The events in it that the server has not answered for."""
-        return [line for piece in self.rest for line in piece]
+        return [line for piece in tuple(self.rest) for line in piece]
 
 
 class Backlog:
@@ -152,12 +153,16 @@ class Backlog:
     def spill(self, patience: float = -1) -> None:
         """Move what is in memory to the spool, as far as there is room. OSError moves nothing.
 
-        Does nothing if others keep the spool busy for `patience` seconds; -1 waits for them.
+        A batch that was taken from memory and is on its way goes before it: so what is in the spool
+        has no gap. Does nothing if others keep the spool busy for `patience` seconds; -1 waits for
+        them.
         """
         spool = self.spool
         if spool is None or not self._lines or not self._order.acquire(timeout=patience):
             return
         try:
+            if spool.has_room:
+                self._keep_in_flight(spool)
             with self._lock:
                 lines, through = list(self._lines), self._left_memory + len(self._lines)
             kept = spool.append(lines, through)
@@ -178,11 +183,18 @@ class Backlog:
             return False
         with self._order:
             if self.in_flight is batch:
-                lines = batch.unanswered()
-                self.spool.put_front(lines, batch.through)
-                self.spooled += len(lines)
+                self._keep_in_flight(self.spool)
                 self.in_flight = None
         return True
+
+    def _keep_in_flight(self, spool: Spool) -> None:
+        """Write the batch that is on its way to the spool too, if it is in memory alone."""
+        batch = self.in_flight
+        if batch is not None and batch.segment is None:
+            lines = batch.unanswered()
+            if lines:
+                batch.segment = spool.put_front(lines, batch.through)
+                self.spooled += len(lines)
 
     def settle(self, batch: Batch) -> None:
         """The server has answered for all of `batch`: forget it."""
@@ -197,10 +209,10 @@ class Backlog:
 
     def _remove(self, spool: Spool, batch: Batch) -> None:
         segment, content = batch.segment, batch.content
-        if segment is None or content is None:
+        if segment is None:
             return
         try:
-            if content.damaged_bytes:
+            if content is not None and content.damaged_bytes:
                 spool.set_aside(segment)
             else:
                 spool.remove(segment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 
 from tallybook_sdk.backlog import Backlog, Batch
@@ -143,12 +144,13 @@ class Courier:
 
     def _halve(self, batch: Batch, refused: Refused) -> None:
         """Send the first piece as two from now on, or refuse the one event that it is."""
-        lines = batch.rest.popleft()
+        lines, *others = batch.rest
         if len(lines) == 1:
+            batch.rest.popleft()
             self._refuse(lines, refused)
             return
         middle = len(lines) // 2
-        batch.rest.extendleft([lines[middle:], lines[:middle]])
+        batch.rest = deque([lines[:middle], lines[middle:], *others])
         if refused.status == 413:
             self._max_events = max(middle, 1)
             log.info("the server takes less at once: %d events from now on", self._max_events)

@@ -105,7 +105,7 @@ class Spool:
             os.fsync(self._tail)
         return done
 
-    def put_front(self, lines: Sequence[bytes], through: int) -> None:
+    def put_front(self, lines: Sequence[bytes], through: int) -> Segment:
         """Keep `lines` before all others, whether or not there is room."""
         first = self._segments[0].number if self._segments else self._next_number()
         segment = Segment(first - 1, self._path(first - 1), count=len(lines), through=through)
@@ -124,6 +124,7 @@ class Spool:
         self._sync_names()
         self._segments.appendleft(segment)
         self.size += segment.size
+        return segment
 
     def first(self) -> Segment | None:
         """The segment at the front; it is not written any more from here on."""
