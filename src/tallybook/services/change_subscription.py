@@ -16,6 +16,7 @@ from tallybook.domain.subscriptions.course import Course, course_of, terms_aroun
 from tallybook.domain.subscriptions.orders import (
     ChangeOrder,
     ContractOrder,
+    MadeOrder,
     OverrideOrder,
     PlanOrder,
 )
@@ -72,11 +73,15 @@ def change_subscription(
     wiring: Wiring, organization_id: str, key: str, order: ChangeOrder
 ) -> Changed:
     """Record a change; the next bill charges and gives back what it makes of the fees, or, where
-    that is asked for, one that is drawn up at once."""
+    that is asked for, one that is drawn up at once. An order with a key is made once."""
+    order.check()
     with wiring.books.begin(organization_id) as records:
         _agree_on_limits(records, order)
         course = load_course(records, key, locked=True)
         now = now_for(wiring, records, course.subscription.customer_id)
+        made = _made_before(records, course, order)
+        if made is not None:
+            return _answered_again(records, course, made, now)
         changed = _decided(records, course, order, now)
         full = keep_course(records, course, changed, now)
         invoices = []
@@ -84,6 +89,10 @@ def change_subscription(
             invoices = bill_at_once(wiring, records, changed.subscription, now=now)
             full = in_full(records, subscription_of(records, key), now=now)
         added = changed.changes[len(course.changes) :]
+        if order.key:
+            numbers = tuple(change.number for change in added)
+            kept = MadeOrder(order, numbers, tuple(invoice.id for invoice in invoices))
+            records.change_orders.add(course.subscription.id, kept)
         return Changed(full, _in_full(records, changed, added), invoices)
 
 
@@ -149,6 +158,26 @@ def keep_course(
         records.subscriptions.add_changes(changed.subscription.id, added)
         records.subscriptions.replace_many([changed.subscription])
     return in_full(records, changed.subscription, now=now)
+
+
+def _made_before(records: Records, course: Course, order: ChangeOrder) -> MadeOrder | None:
+    """What was made already of the very order; None of one that is new, or that has no key."""
+    if not order.key:
+        return None
+    made = records.change_orders.by_key(course.subscription.id, order.key)
+    if made is not None:
+        made.check_same(order)
+    return made
+
+
+def _answered_again(records: Records, course: Course, made: MadeOrder, now: datetime) -> Changed:
+    """What was recorded then, and the subscription and the invoices as they are now."""
+    drawn_up = [records.invoices.by_id(invoice_id) for invoice_id in made.invoices]
+    return Changed(
+        in_full(records, course.subscription, now=now),
+        _in_full(records, course, [course.changes[number - 1] for number in made.changes]),
+        [invoice for invoice in drawn_up if invoice is not None],
+    )
 
 
 def _decided(

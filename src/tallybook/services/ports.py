@@ -31,6 +31,7 @@ from tallybook.domain.invoicing.invoice import (
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.meter import Meter, Together, Usage, UsageQuery
 from tallybook.domain.subscriptions.changes import Change
+from tallybook.domain.subscriptions.orders import MadeOrder
 from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.services.catalog_ports import (
     ExperimentRecords,
@@ -176,6 +177,15 @@ class SubscriptionRecords(Protocol):
     ) -> list[Subscription]: ...
 
 
+class ChangeOrderRecords(Protocol):
+    """Orders of changes with a key that were made, of the transaction's organization."""
+
+    def add(self, subscription_id: str, made: MadeOrder) -> None:
+        """Keep what was made of a subscription that the transaction holds locked."""
+
+    def by_key(self, subscription_id: str, key: str) -> MadeOrder | None: ...
+
+
 class InvoiceRecords(Protocol):
     """Invoices of the transaction's organization."""
 
@@ -253,6 +263,8 @@ class Records(Protocol):
     def turns(self) -> TurnRecords: ...
     @property
     def subscriptions(self) -> SubscriptionRecords: ...
+    @property
+    def change_orders(self) -> ChangeOrderRecords: ...
     @property
     def invoices(self) -> InvoiceRecords: ...
     @property

@@ -88,7 +88,8 @@ def post_change(
 
     Credits for what was billed in advance and the charges that replace them are lines of the next
     invoice; with `bills_at_once`, of one that is drawn up now. Nothing is overwritten: each change
-    is a fact of its own, and can be undone.
+    is a fact of its own, and can be undone. With a `key` repeating it answers what was made; a
+    difference is a conflict.
     """
     changed = change_subscription(wiring, organization_id, key, data)
     return _changed(changed, unit_words(wiring, organization_id))

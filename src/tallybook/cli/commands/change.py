@@ -38,6 +38,9 @@ ProratedBy = Annotated[
 IsPreview = Annotated[
     bool, typer.Option("--preview", help="Show the next invoice as it would be; record nothing.")
 ]
+OrderKey = Annotated[
+    str, typer.Option("--key", help="A key of your own: sent again under it, it is made once.")
+]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Way:
     proration: ProratedBy = ""
     bills_now: BillsNow = False
     is_preview: IsPreview = False
+    order_key: OrderKey = ""
 
     def said(self) -> dict[str, object]:
         """What was said of it."""
@@ -57,6 +61,7 @@ class Way:
             effective_at=self.effective_at,
             proration=self.proration,
             bills_at_once=self.bills_now,
+            key=self.order_key,
         )
 
 
@@ -177,11 +182,12 @@ def to_contract(
     notice_days: NoticeDays = None,
     at: At = "",
     effective_at: Since = "",
+    order_key: OrderKey = "",
     as_json: AsJson = False,
 ) -> None:
     """Bind both by a contract with a term, in place of one there was."""
     what = {"kind": "contract", **(contract(term, renewal, renews_into, notice_days) or {})}
-    _change(context, key, what, Way(at, effective_at), as_json=as_json)
+    _change(context, key, what, Way(at, effective_at, order_key=order_key), as_json=as_json)
 
 
 @commands.command(
@@ -199,11 +205,12 @@ def to_calendar(
     effective_at: Since = "",
     bills_now: BillsNow = False,
     is_preview: IsPreview = False,
+    order_key: OrderKey = "",
     as_json: AsJson = False,
 ) -> None:
     """Count periods otherwise from then on: from another day, or with the calendar."""
     what = {"kind": "calendar", "alignment": alignment, "anchor": anchor}
-    way = Way(at, effective_at, bills_now=bills_now, is_preview=is_preview)
+    way = Way(at, effective_at, bills_now=bills_now, is_preview=is_preview, order_key=order_key)
     _change(context, key, what, way, as_json=as_json)
 
 

@@ -9,6 +9,8 @@ import msgspec
 
 from tallybook.domain.catalog.overrides import Overrides
 from tallybook.domain.catalog.plan import Interval
+from tallybook.domain.kernel.errors import Conflicting
+from tallybook.domain.kernel.identifiers import checked_key
 from tallybook.domain.subscriptions.calendar import Alignment
 from tallybook.domain.subscriptions.changes import (
     AddQuantity,
@@ -110,7 +112,8 @@ class ChangeOrder(
     `effective_at`.
 
     `effective_at` may lie before now, or ahead. `proration` says what it does to the fees of the
-    period that it falls in. With `bills_at_once` an invoice for that is drawn up at once.
+    period that it falls in. With `bills_at_once` an invoice for that is drawn up at once. With a
+    `key` of your own it is made once: sent again it answers what was recorded the first time.
     """
 
     what: AnyOrder
@@ -118,3 +121,28 @@ class ChangeOrder(
     effective_at: datetime | None = None
     proration: Proration = Proration.PRORATED
     bills_at_once: bool = False
+    key: str = ""
+
+    def check(self) -> None:
+        """Refuse a key that is none."""
+        if self.key:
+            checked_key(self.key)
+
+
+class MadeOrder(msgspec.Struct, frozen=True):
+    """An order with a key that was made: the numbers of the changes that were recorded for it, and
+    the ids of the invoices that were drawn up at once."""
+
+    order: ChangeOrder
+    changes: tuple[int, ...]
+    invoices: tuple[str, ...] = ()
+
+    def check_same(self, again: ChangeOrder) -> None:
+        """Refuse another order under the same key."""
+        if again != self.order:
+            raise Conflicting(
+                "change_differs",
+                f"Another change was made under the key {again.key!r}.",
+                field="key",
+                mend="Choose another key for another change.",
+            )

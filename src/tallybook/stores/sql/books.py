@@ -12,6 +12,7 @@ from tallybook.domain.catalog.feature import Feature
 from tallybook.domain.catalog.product import Family, Product
 from tallybook.domain.catalog.unit import Unit
 from tallybook.stores.sql.billing_turns import SqlTurns
+from tallybook.stores.sql.change_orders import SqlChangeOrders
 from tallybook.stores.sql.coupons import SqlCoupons
 from tallybook.stores.sql.customers import SqlCustomers
 from tallybook.stores.sql.database import refusing_outages
@@ -94,6 +95,10 @@ class SqlRecords:
     @cached_property
     def subscriptions(self) -> SqlSubscriptions:
         return SqlSubscriptions(self.connection, self.organization_id)
+
+    @cached_property
+    def change_orders(self) -> SqlChangeOrders:
+        return SqlChangeOrders(self.connection, self.organization_id)
 
     @cached_property
     def invoices(self) -> SqlInvoices:
