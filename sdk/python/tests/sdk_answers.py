@@ -160,6 +160,35 @@ CASES: list[tuple[dict[str, Any], str, dict[str, int], str]] = [
         "or that it is inside",
     ),
     (
+        {"generation": "Hi", "prompt_token_count": 12, "generation_token_count": 3,
+         "stop_reason": "stop"},
+        "bedrock/invoke",
+        {"input": 12, "output": 3},
+        "Llama, invoked: it names its prompt as Google does, and is not Google's",
+    ),
+    (
+        {"inputTextTokenCount": 5, "results": [{"tokenCount": 7, "outputText": "Hello"}]},
+        "bedrock/invoke",
+        {"input": 5, "output": 7},
+        "Titan, invoked",
+    ),
+    (
+        {"embedding": [0.1, 0.2], "inputTextTokenCount": 5},
+        "bedrock/embeddings",
+        {"input": 5},
+        "Titan's embeddings leave nothing",
+    ),
+    (
+        {"content": "Hi", "usage_metadata": {
+            "input_tokens": 350, "output_tokens": 240, "total_tokens": 590,
+            "input_token_details": {"audio": 10, "cache_creation": 200, "cache_read": 100},
+            "output_token_details": {"audio": 10, "reasoning": 200}}},
+        "openai-compatible/responses",
+        {"input": 40, "input_audio": 10, "cache_read": 100, "cache_write": 200, "output": 30,
+         "output_audio": 10, "reasoning": 200},
+        "a message of LangChain names its usage as Google does, and its parts by shorter names",
+    ),
+    (
         {"id": "c1", "usage": {"billed_units": {"input_tokens": 5.0, "output_tokens": 7.0},
                                "tokens": {"input_tokens": 71.0, "output_tokens": 9.0}}},
         "cohere/chat",
@@ -263,6 +292,14 @@ STREAMS: list[tuple[list[dict[str, Any]], dict[str, int], str]] = [
         ],
         {"input": 9, "output": 4},
         "the last chunk tells",
+    ),
+    (
+        [
+            {"generation": "H", "prompt_token_count": 26, "generation_token_count": 1},
+            {"generation": "i", "prompt_token_count": None, "generation_token_count": 2},
+        ],
+        {"input": 26, "output": 2},
+        "Llama, invoked: what it leaves is a running total",
     ),
     (
         [

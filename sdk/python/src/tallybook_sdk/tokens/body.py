@@ -22,7 +22,8 @@ _SIGNS = (
 _COUNTERS = frozenset(
     {
         "prompt_tokens", "input_tokens", "output_tokens", "total_tokens", "inputTokens",
-        "promptTokenCount", "prompt_token_count", "billed_units",
+        "promptTokenCount", "prompt_token_count", "billed_units", "generation_token_count",
+        "inputTextTokenCount",
     }
 )  # fmt: skip
 """A mapping with one of these is a usage by itself."""
@@ -98,9 +99,13 @@ def _shallow(response: Any) -> Body:
     get = response.get if isinstance(response, Mapping) else lambda name: _attribute(response, name)
     if any(get(name) is not None for name in _COUNTERS):
         bare = _plain(response)
-        is_google = "promptTokenCount" in bare or "prompt_token_count" in bare
+        is_google = "promptTokenCount" in bare or (
+            "prompt_token_count" in bare and "generation_token_count" not in bare
+        )
         return {"usageMetadata" if is_google else "usage": bare}
     found = {name: _plain(get(name)) for name in (*_USAGES, *_SIGNS) if get(name) is not None}
+    if "input_tokens" in part(found, "usage_metadata"):  # LangChain's, and not Google's
+        found["usage"] = found.pop("usage_metadata")
     for name in _WRAPPERS:
         inner = get(name)
         if inner is not None and not isinstance(inner, str | int | float | list):

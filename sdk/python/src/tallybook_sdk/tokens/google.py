@@ -81,7 +81,8 @@ def _modalities(usage: Body, *names: str) -> dict[str, int]:
 
 
 def _is_own(body: Body) -> bool:
-    return bool(part(body, "usageMetadata", "usage_metadata"))
+    usage = part(body, "usageMetadata", "usage_metadata")
+    return any(_get(usage, name) is not None for name in ("promptTokenCount", "totalTokenCount"))
 
 
 GOOGLE = Provider("google", read, _is_own, ("gemini", "vertex", "vertexai", "google_genai"))

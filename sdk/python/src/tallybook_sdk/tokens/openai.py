@@ -72,11 +72,14 @@ def read_chat(body: Body, usage: Body, *, is_reasoning_beside: bool = False) -> 
 
 
 def read_responses(body: Body, usage: Body) -> TokenUsage:
-    """Responses, realtime, images and transcriptions: the same names, some in the singular."""
+    """Responses, realtime, images and transcriptions: the same names, some in the singular.
+
+    LangChain tells what any model used alike, by shorter names.
+    """
     told_in = part(usage, "input_tokens_details", "input_token_details")
     told_out = part(usage, "output_tokens_details", "output_token_details")
     entered, left = count(usage.get("input_tokens")), count(usage.get("output_tokens"))
-    reasoning = count(told_out.get("reasoning_tokens"))
+    reasoning = count(first(told_out, "reasoning_tokens", "reasoning"))
     total = count(usage.get("total_tokens"))
     if reasoning and total == entered + left + reasoning:
         left += reasoning
@@ -87,8 +90,8 @@ def read_responses(body: Body, usage: Body) -> TokenUsage:
         response_id=text(body, "id"),
         service_tier=text(body, "service_tier"),
         input_tokens=entered,
-        cache_read_tokens=count(told_in.get("cached_tokens")),
-        cache_write_tokens=count(told_in.get("cache_write_tokens")),
+        cache_read_tokens=count(first(told_in, "cached_tokens", "cache_read")),
+        cache_write_tokens=count(first(told_in, "cache_write_tokens", "cache_creation")),
         input_modalities=_modalities(told_in),
         cache_read_modalities=_modalities(part(told_in, "cached_tokens_details")),
         output_tokens=left,
@@ -109,7 +112,7 @@ def read_recording(body: Body, usage: Body) -> TokenUsage:
 
 
 def _modalities(told: Body) -> dict[str, int]:
-    return modalities({name: count(told.get(f"{name}_tokens")) for name in MODALITIES})
+    return modalities({name: count(first(told, f"{name}_tokens", name)) for name in MODALITIES})
 
 
 def _is_own(body: Body) -> bool:
