@@ -56,7 +56,7 @@ def read(body: Body) -> list[TokenUsage]:
 
 
 def _read_invoked(body: Body, usage: Body) -> TokenUsage:
-    """Llama, and Titan: by the answer, or by the last chunk of a stream; its embeddings are input."""
+    """Llama, and Titan: by the answer, or the last chunk of a stream; its embeddings are input."""
     results = usage.get("results")
     left = first(usage, "generation_token_count", "totalOutputTextTokenCount")
     if left is None and isinstance(results, list):
