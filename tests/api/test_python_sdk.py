@@ -27,26 +27,30 @@ QUICK = Settings(linger_seconds=0.02, backoff_seconds=0.02, max_backoff_seconds=
 MARCH = datetime(2026, 3, 2, 9, 14, 7, 123456, tzinfo=UTC)
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+def place(port: int = 0) -> socket.socket:
+    """A socket at a port, any that is free if none is named. Several may be at the same one; of
+    these only one that listens is reached."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind(("127.0.0.1", port))
+    return made
 
 
 @contextmanager
-def served(wiring: Wiring, port: int) -> Iterator[str]:
+def served(wiring: Wiring, port: int = 0) -> Iterator[str]:
     """The API on a real socket."""
-    config = uvicorn.Config(build_api(wiring), port=port, log_level="error", lifespan="on")
+    config = uvicorn.Config(build_api(wiring), log_level="error", lifespan="on")
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(20)
+    with place(port) as listening:
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(20)
 
 
 @pytest.fixture
@@ -87,10 +91,10 @@ NUMBERS = [
 def test_what_is_tracked_is_what_is_counted(
     wiring: Wiring, api: TestClient[Litestar], key: str
 ) -> None:
-    with served(wiring, free_port()) as url, Client(url, key, source="s", settings=QUICK) as client:
+    with served(wiring) as url, Client(url, key, source="s", settings=QUICK) as client:
         for number in NUMBERS:
             client.track("job", "acme", time=MARCH, gb=number, actor="ann")
-        assert client.flush(20)
+        assert client.flush(60)
         assert client.stats().accepted == len(NUMBERS)
         total = sum((Decimal(str(number)) for number in NUMBERS), Decimal(0))
         assert measured(api, "gb", customer="acme") == total, "to the last digit, floats too"
@@ -102,7 +106,7 @@ def test_what_is_tracked_is_what_is_counted(
 def test_conflicts_and_rejections_come_back(wiring: Wiring, key: str) -> None:
     told: list[Problem] = []
     with (
-        served(wiring, free_port()) as url,
+        served(wiring) as url,
         Client(url, key, source="s", settings=QUICK, on_error=told.append) as client,
     ):
         client.track("job", "acme", id="one", time=MARCH, gb=1)
@@ -110,7 +114,7 @@ def test_conflicts_and_rejections_come_back(wiring: Wiring, key: str) -> None:
         client.track("job", "acme", id="one", time=MARCH, gb=2)
         client.track("job", "a" * 300, id="long", time=MARCH)
         client.track("job", "acme", id="fine", time=MARCH, nested={"a": [1, None, "é"]})
-        assert client.flush(20)
+        assert client.flush(60)
         stats = client.stats()
     assert (stats.accepted, stats.duplicates, stats.conflicts, stats.rejected) == (2, 1, 1, 1)
     assert [(problem.kind, problem.events[0]["id"], problem.field) for problem in told] == [
@@ -136,18 +140,19 @@ def test_keys_that_may_not(
         text = issue_key(wiring, organization.id, name="other", scopes=scopes).text
     told: list[Problem] = []
     with (
-        served(wiring, free_port()) as url,
+        served(wiring) as url,
         Client(url, text, source="s", settings=QUICK, on_error=told.append) as client,
     ):
         client.track("job", "acme")
-        assert client.flush(20)
+        assert client.flush(60)
     assert [(problem.kind, problem.status) for problem in told] == [(Kind.REFUSED, status)], why
 
 
 def test_a_server_that_restarts_counts_everything_once(
     wiring: Wiring, api: TestClient[Litestar], key: str, tmp_path: Path
 ) -> None:
-    port = free_port()
+    kept = place()  # nobody else gets it while the server is away
+    port = kept.getsockname()[1]
     client = Client(f"http://127.0.0.1:{port}", key, source="s", settings=QUICK, spool_dir=tmp_path)
     sent = 0
     for _ in range(3):
@@ -159,8 +164,9 @@ def test_a_server_that_restarts_counts_everything_once(
             for _ in range(200):
                 client.track("job", "acme", time=MARCH, gb=Decimal("0.001"))
                 sent += 1
-            assert client.flush(20)
+            assert client.flush(60)
     assert client.close()
+    kept.close()
     assert measured(api, "gb", customer="acme") == sent * Decimal("0.001")
 
 
@@ -179,8 +185,8 @@ def test_coroutines_and_tokens(wiring: Wiring, key: str) -> None:
             client.track_tokens(answer, "acme")
             async with client.measure("job", "acme", kind="night"):
                 await asyncio.sleep(0)
-            assert await client.flush(20)
+            assert await client.flush(60)
             return client.stats().accepted
 
-    with served(wiring, free_port()) as url:
+    with served(wiring) as url:
         assert asyncio.run(story(url)) == 2

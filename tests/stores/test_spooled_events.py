@@ -192,6 +192,12 @@ def is_caught_up(log: ColumnarEventLog) -> bool:
     return True
 
 
+def refused_by(log: ColumnarEventLog) -> str:
+    with pytest.raises(Unavailable) as refused:
+        log.position()
+    return refused.value.code
+
+
 def wait_until(is_so: Callable[[], Any]) -> None:
     give_up_at = time.monotonic() + 20
     while not is_so():
@@ -227,10 +233,7 @@ def test_a_table_that_has_lost_events_is_told_of(
             log.position()
         with columnar.client() as client:
             client.command("ALTER TABLE events DELETE WHERE id = 'a' SETTINGS mutations_sync = 1")
-    time.sleep(0.5)
-    with pytest.raises(Unavailable) as refused:
-        log.position()
-    assert refused.value.code == "events_missing"
+    wait_until(lambda: refused_by(log) == "events_missing")
 
 
 def test_what_was_learned_late_is_learned_once(
