@@ -37,7 +37,7 @@ def used(tallybook: Program) -> dict[str, str]:
 def test_events_are_voided_after_a_look_and_put_back(march: Program) -> None:
     void = ("events", "void", "--type", "call", "--customer", "bob")
     looked = march(*void, "--dry-run")
-    assert "3 events of 1 customers would be voided" in looked.out
+    assert "3 events of 1 customer would be voided" in looked.out
     assert "9" in looked.out
     march(*void, "--reason", "a test", said="n\n")
     assert used(march) == {"ann": "6", "bob": "9"}, "a look changes nothing"

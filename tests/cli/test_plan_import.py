@@ -48,7 +48,7 @@ def test_a_list_becomes_a_draft_and_then_a_plan(tallybook: Any, metered: Path) -
     path = metered / "models.json"
     path.write_text(json.dumps(MODELS))
     made = tallybook("plan", "import", "litellm", str(path), "llm", "--meter", "tokens")
-    assert "a draft with 1 prices and 2 amounts" in made.out
+    assert "a draft with 1 price and 2 amounts" in made.out
     assert tallybook("plan", "list", "--json").json == [], "nothing is sold yet"
     tallybook("plan", "publish", "llm")
     path.write_text(json.dumps(MODELS | {"small": {"input_cost_per_token": 2e-06}}))
@@ -91,7 +91,7 @@ def test_the_whole_list_prices_usage(tallybook: Any, metered: Path) -> None:
     """A million tokens of gpt-4o each way: 2.50 and 10.00, as its list says."""
     path = SHARED / "prices-litellm" / "model_prices.json.gz"
     made = tallybook("plan", "import", "litellm", str(path), "llm", "--meter", "tokens")
-    assert "14779 amounts" in made.out
+    assert "14,779 amounts" in made.out
     tallybook("plan", "publish", "llm")
     rows = metered / "usage.csv"
     rows.write_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -37,16 +38,42 @@ def test_money(locale: str, minor: int, currency: str, written: str, why: str) -
 @pytest.mark.parametrize(
     ("amount", "written", "why"),
     [
-        ("67702.064516129032258064516129", "€67,702.064516129032258064516129", "17/31 of a fee"),
+        ("67702.064516129032", "€67,702.064516129032", "as many decimals as prices have"),
         (f"{10**26 - 1}.999999999999", f"€{10**26 - 1:,}.999999999999", "the most that a price is"),
         (str(10**76), f"€{10**76:,}.00", "the most that many make"),
     ],
 )
-def test_an_exact_amount_has_every_digit(amount: str, written: str, why: str) -> None:
+def test_an_exact_amount_has_every_digit_of_a_price(amount: str, written: str, why: str) -> None:
     reader = Reader("en")
     assert reader.exact(Decimal(amount), "EUR") == written, why
     assert reader.number(Decimal(amount)) == written.removeprefix("€").removesuffix(".00"), why
     assert reader.money(10**76, "JPY") == f"¥{10**76:,}"
+
+
+@pytest.mark.parametrize(
+    ("locale", "amount", "written", "why"),
+    [
+        ("en", "67702.064516129032258064516129", "€67,702.064516…", "17/31 of a fee"),
+        ("sv_SE", "67702.064516929032258064516129", "67 702,064516… €", "cut, not rounded"),
+        ("de", "-0.333333333333333333333333", "-0,333333… €", "a third given back"),
+    ],
+)
+def test_an_amount_that_goes_on_is_cut(locale: str, amount: str, written: str, why: str) -> None:
+    assert _plain(Reader(locale).exact(Decimal(amount), "EUR")) == written, why
+
+
+@pytest.mark.parametrize(
+    ("locale", "count", "told", "why"),
+    [
+        ("en", 1, "Counted from 1 event", "one"),
+        ("en", 1200, "Counted from 1,200 events", "several"),
+        ("sv", 1, "Räknat från 1 händelse", ""),
+        ("de", 2, "Aus 2 Ereignissen gezählt", "in the case that the sentence asks for"),
+        ("fi", 2, "Counted from 2 events", "told in English"),
+    ],
+)
+def test_words_agree_with_counts(locale: str, count: int, told: str, why: str) -> None:
+    assert Reader(locale).told("evidence", count=count) == told, why
 
 
 @pytest.mark.parametrize(
@@ -87,8 +114,7 @@ def test_every_language_has_every_word() -> None:
     assert all(words == names["en"] for words in names.values())
     for language, words in LABELS.items():
         for name, text in words.items():
-            fields = {part for part in text.split("{") if "}" in part}
-            english = {part for part in LABELS["en"][name].split("{") if "}" in part}
-            assert {field.partition("}")[0] for field in fields} == {
-                field.partition("}")[0] for field in english
-            }, f"{language} {name}"
+            fields, english = (
+                set(re.findall(r"{(\w+)", said)) for said in (text, LABELS["en"][name])
+            )
+            assert fields == english, f"{language} {name}"

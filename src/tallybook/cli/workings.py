@@ -9,6 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from tallybook.cli.tables import Column, plain_table, screen
+from tallybook.domain.kernel.plurals import so_many, unit_for
 
 _COLUMNS = (
     Column("#", "number", is_right=True, style="dim"),
@@ -33,7 +34,7 @@ def show_lines(lines: Iterable[Mapping[str, Any]], *, currency: str, total: str)
             str(line.get("number", number)),
             name,
             grouped(line["quantity"]),
-            line.get("unit", ""),
+            unit_for(Decimal(line["quantity"]), line.get("unit", ""), {}, "en"),
             grouped(line["amount"]),
         )
     screen().print(table)
@@ -45,7 +46,8 @@ def _origin(line: Mapping[str, Any]) -> str:
     evidence = line.get("evidence")
     if evidence is None:
         return exact
-    return f"{exact} · {evidence['event_count']:,} events, checksum {evidence['checksum']}"
+    counted = so_many(evidence["event_count"], "event|events")
+    return f"{exact} · {counted}, checksum {evidence['checksum']}"
 
 
 def grouped(number: str) -> str:

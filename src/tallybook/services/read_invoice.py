@@ -5,6 +5,7 @@ from __future__ import annotations
 from tallybook.domain.events.event import StoredEvent
 from tallybook.domain.invoicing.invoice import Invoice, InvoiceHeader, InvoiceStatus
 from tallybook.domain.kernel.errors import Missing
+from tallybook.domain.kernel.plurals import so_many
 from tallybook.domain.metering.meter import UsageQuery
 from tallybook.services.ports import Records, Wiring
 
@@ -54,7 +55,8 @@ def list_line_events(
         if line is None:
             raise Missing(
                 "no_such_line",
-                f"The invoice has {len(invoice.lines)} lines, and none numbered {number}.",
+                f"The invoice has {so_many(len(invoice.lines), 'line|lines')}, "
+                f"and none numbered {number}.",
                 field="number",
                 mend=f"Send a number from 1 to {len(invoice.lines)}.",
             )

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tallybook.domain.events.event import StoredEvent
-from tallybook.domain.invoicing.invoice import Invoice, InvoiceHeader, InvoiceStatus, LineItem
+from tallybook.domain.invoicing.invoice import (
+    Invoice,
+    InvoiceHeader,
+    InvoiceStatus,
+    LineItem,
+    LineKind,
+)
 from tallybook.domain.invoicing.verification import Verification
 from tallybook.domain.kernel.decimals import exactly
 from tallybook.domain.kernel.money import Money, to_major_units
@@ -35,8 +41,8 @@ class LineView:
     exact: str
     is_rounded: bool
     is_usage: bool
+    is_condition: bool
     event_count: int
-    counted: str
     position: str
     checksum: str
     events_path: str
@@ -123,8 +129,8 @@ def _line(line: LineItem, invoice: Invoice, reader: Reader, path: str) -> LineVi
         exact=reader.exact(line.exact_amount, currency),
         is_rounded=is_rounded,
         is_usage=evidence is not None,
+        is_condition=line.kind is not LineKind.PRICE,
         event_count=evidence.event_count if evidence else 0,
-        counted=reader.count(evidence.event_count) if evidence else "",
         position=reader.count(evidence.as_of) if evidence else "",
         checksum=f"{evidence.checksum:016x}" if evidence else "",
         events_path=f"{path}/lines/{line.number}/events",
@@ -132,7 +138,11 @@ def _line(line: LineItem, invoice: Invoice, reader: Reader, path: str) -> LineVi
 
 
 def _steps(line: LineItem, currency: str, reader: Reader) -> list[StepView]:
-    """Each sentence without the amount it ends in, which stands in a column of its own."""
+    """Each sentence without the amount it ends in, which stands in a column of its own.
+
+    A step that charges nothing and does not say so by an amount has none: what is free, what was
+    measured.
+    """
     sentences = sentences_of(
         line.working,
         currency=currency,
@@ -144,7 +154,8 @@ def _steps(line: LineItem, currency: str, reader: Reader) -> list[StepView]:
     for step, sentence in zip(line.working, sentences, strict=True):
         amount = reader.exact(step.amount, currency)
         said = sentence.removesuffix(f" = {amount}").removesuffix(f": {amount}")
-        steps.append(StepView(said, amount))
+        is_silent = not step.amount and said == sentence
+        steps.append(StepView(said, "" if is_silent else amount))
     return steps
 
 
@@ -155,12 +166,21 @@ def difference_views(verification: Verification, reader: Reader) -> list[Differe
             where=reader.labels["whole"]
             if difference.line is None
             else f"{reader.labels['line']} {difference.line}",
-            what=difference.what.replace("_", " "),
+            what=_what(difference.what, reader),
             on_invoice=difference.on_invoice,
             recomputed=difference.recomputed,
         )
         for difference in verification.differences
     ]
+
+
+def _what(what: str, reader: Reader) -> str:
+    """The name of what differs: a figure of a line, a step of its working, or a whole line."""
+    if what.startswith("working/"):
+        return reader.labels["what_working"].format(step=int(what.removeprefix("working/")) + 1)
+    if what.startswith("line for "):
+        return reader.labels["what_line_for"].format(price=what.removeprefix("line for "))
+    return reader.labels[f"what_{what}"]
 
 
 def event_views(events: list[StoredEvent], reader: Reader) -> list[EventView]:

@@ -18,6 +18,8 @@ from tallybook.domain.catalog.unit import UnitWords
 from tallybook.domain.kernel.decimals import widely
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import Money, minor_digits, to_major_units
+from tallybook.domain.kernel.plurals import language_of
+from tallybook.domain.rating.figures import Figure, Writing
 from tallybook.services.explain_working import (
     amount_text,
     locale_of,
@@ -80,6 +82,12 @@ class Reader:
     def unit(self, number: Decimal, unit: str) -> str:
         """What a unit is called beside a number."""
         return unit_text(number, unit, locale=self.locale_name, unit_words=self.unit_words)
+
+    def told(self, label: str, **counts: int) -> str:
+        """A sentence with counts in it, its words agreeing with them."""
+        writing = Writing(language_of(self.locale.language), self.number, str)
+        figures = {name: Figure(Decimal(count), writing) for name, count in counts.items()}
+        return self.labels[label].format(**figures)
 
     def count(self, count: int) -> str:
         """A whole number."""

@@ -25,6 +25,7 @@ from tallybook.cli.session import REFUSED, AsJson, notes, session_of
 from tallybook.cli.tables import print_json, screen
 from tallybook.domain.catalog.difference import Change, Difference
 from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.plurals import so_many
 
 _SIGNS = {
     Act.ADD: "[green]+[/]",
@@ -120,7 +121,8 @@ def show_moves(moves: Sequence[Move]) -> None:
 
 def _rest(move: Move) -> str:
     if move.act is Act.ADD and move.kind == "plan":
-        return f" [dim]{len(move.body['prices'])} prices, {move.body['currency']}[/]"
+        prices = so_many(len(move.body["prices"]), "price|prices")
+        return f" [dim]{prices}, {move.body['currency']}[/]"
     return " [dim]becomes its next version[/]" if _is_new_version(move) else ""
 
 

@@ -16,6 +16,7 @@ from tallybook.cli.progress import progress_bar
 from tallybook.cli.session import REFUSED, AsJson, Limit, explained, notes, session_of
 from tallybook.cli.tables import Column, moment, print_json, screen, show, show_one
 from tallybook.domain.kernel.errors import Invalid, Refusal
+from tallybook.domain.kernel.plurals import so_many
 
 commands = typer.Typer(
     no_args_is_help=True, help="Corrections: what was voided, amended, backfilled; taken back."
@@ -301,7 +302,8 @@ def _needed(reason: str) -> str:
 
 def _show_preview(shown: Mapping[str, Any]) -> None:
     screen().print(
-        f"{shown['voided']:,} events of {shown['customer_count']:,} customers would be voided, "
+        f"{so_many(shown['voided'], 'event|events')} of "
+        f"{so_many(shown['customer_count'], 'customer|customers')} would be voided, "
         f"{shown['added']:,} added"
     )
     for title, counts in (("months", shown["months"]), ("customers", shown["customers"])):

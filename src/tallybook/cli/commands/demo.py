@@ -26,6 +26,7 @@ from tallybook.cli.session import session_of
 from tallybook.cli.tables import Column, screen, show, stretch
 from tallybook.cli.workings import grouped
 from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.plurals import so_many
 
 _BY_PLAN = (
     Column("plan", "plan"),
@@ -113,7 +114,7 @@ def _explain(
     line = next(one for one in invoice["lines"] if one["price_key"] == "input")
     events = api.each(f"/v1/invoices/{invoice['id']}/lines/{line['number']}/events", limit=5)
     console.print(
-        f"The first of the {line['evidence']['event_count']:,} events behind line "
+        f"The first of the {so_many(line['evidence']['event_count'], 'event|events')} behind line "
         f"{line['number']}, {escape(line['name'])}:"
     )
     show_events(events)

@@ -12,6 +12,7 @@ from tallybook.cli.commands import events as kept
 from tallybook.cli.session import REFUSED, AsJson, Limit, session_of
 from tallybook.cli.tables import Column, moment, print_json, screen, show, show_one, stretch
 from tallybook.cli.workings import grouped, show_lines
+from tallybook.domain.kernel.plurals import so_many
 
 commands = typer.Typer(
     no_args_is_help=True, help="Invoices: list, show, finalize, verify, events behind a line."
@@ -129,8 +130,8 @@ def show_verification(verification: Mapping[str, Any]) -> None:
     """Equal, or what differs."""
     name = escape(verification["number"] or verification["invoice_id"])
     checked = (
-        f"{verification['lines_checked']} lines, counted and rated again from "
-        f"{verification['events_counted']:,} events"
+        f"{so_many(verification['lines_checked'], 'line|lines')}, counted and rated again from "
+        f"{so_many(verification['events_counted'], 'event|events')}"
     )
     if verification["is_equal"]:
         screen().print(f"[bold green]✓[/] {name} is equal: {checked}.")

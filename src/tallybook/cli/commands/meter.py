@@ -12,6 +12,7 @@ from tallybook.cli.commands.usage import From, Period, Timezone, To, show_usage
 from tallybook.cli.session import AsJson, Limit, session_of
 from tallybook.cli.tables import Column, moment, print_json, screen, show, show_one
 from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.plurals import so_many
 from tallybook.domain.metering.meter import AnyAggregation
 
 commands = typer.Typer(
@@ -193,7 +194,8 @@ def try_out(
         print_json(preview)
         return
     screen().print(
-        f"{preview['counted']:,} events of this type count, {preview['not_counted']:,} do not."
+        f"Of this type {so_many(preview['counted'], 'event counts|events count')}, "
+        f"{so_many(preview['not_counted'], 'does not|do not')}."
     )
     show_usage(preview)
     show(preview["samples"], _SAMPLES, as_json=False, title="The last to arrive")

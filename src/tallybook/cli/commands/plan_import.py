@@ -16,6 +16,7 @@ from tallybook.cli.session import AsJson, explained, session_of
 from tallybook.cli.tables import print_json, screen
 from tallybook.domain.catalog.imports.published import Format, Order, cells_of, import_prices
 from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.plurals import so_many
 
 __all__ = ["commands"]
 
@@ -56,7 +57,8 @@ def import_plan(
         return
     terms = imported.terms
     screen().print(
-        f"{key} is a draft with {len(terms.prices)} prices and {cells_of(terms)} amounts."
+        f"{key} is a draft with {so_many(len(terms.prices), 'price|prices')} and"
+        f" {so_many(cells_of(terms), 'amount|amounts')}."
         f" [cyan]tallybook plan publish {key}[/] sells it.",
         soft_wrap=True,
     )

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from tallybook.cli.session import AsJson, session_of
 from tallybook.cli.tables import Column, moment, print_json, screen, show
+from tallybook.domain.kernel.plurals import so_many
 
 EPILOG = "Example: [cyan]tallybook quality --days 7 --type completion[/]"
 
@@ -61,9 +62,10 @@ def quality(
     show(report["types"], _TYPES, as_json=False, title="Event types")
     show(_days(report), _DAYS, as_json=False, title="By day of arrival, and how late (seconds)")
     if report["rejected"]:
-        screen().print(f"{report['rejected']:,} events could not be read and were rejected.")
+        rejected = so_many(report["rejected"], "event|events")
+        screen().print(f"{rejected} could not be read: rejected.")
     if report["silent_sources"]:
-        title = f"Silent for {report['silent_days']} days or longer"
+        title = f"Silent for {so_many(report['silent_days'], 'day|days')} or longer"
         show(report["silent_sources"], _SILENT, as_json=False, title=escape(title))
 
 

@@ -11,6 +11,7 @@ from tallybook.cli.commands import events
 from tallybook.cli.session import AsJson, Limit, session_of
 from tallybook.cli.tables import Column, moment, print_json, screen, show, show_one, spell
 from tallybook.cli.workings import grouped
+from tallybook.domain.kernel.plurals import so_many
 
 commands = typer.Typer(
     invoke_without_command=True,
@@ -116,8 +117,9 @@ def find(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json(run)
         return
+    drafts = so_many(run["recalculated"], "draft|drafts")
     screen().print(
-        f"{run['restated']:,} restated, {run['recalculated']:,} drafts drawn up again, "
+        f"{run['restated']:,} restated, {drafts} drawn up again, "
         f"up to position {run['through']} of the log"
     )
     for stuck in run["stuck"]:

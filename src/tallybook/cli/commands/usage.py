@@ -19,6 +19,7 @@ from tallybook.cli.session import AsJson, notes, session_of
 from tallybook.cli.tables import Column, plain_table, print_json, screen, show, spell
 from tallybook.cli.workings import grouped
 from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.plurals import so_many
 
 _FORMS = ("csv", "ndjson", "parquet")
 _OF_EVENTS = ("meter", "customer", "period", "from", "to", "timezone", "match", "as_of")
@@ -239,7 +240,7 @@ def _who(row: Mapping[str, Any]) -> str:
     others = row.get("rest_of", 0)
     if not others:
         return str(row["customer"]) or "(all)"
-    return f"{row['customer']} ({others:,} others)".strip()
+    return f"{row['customer']} ({so_many(others, 'other|others')})".strip()
 
 
 def _before(rows: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:

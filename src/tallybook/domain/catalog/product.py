@@ -9,6 +9,7 @@ import msgspec
 
 from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.identifiers import checked_key
+from tallybook.domain.kernel.plurals import so_many
 
 MOST_IN_FAMILY = 50
 
@@ -43,7 +44,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
         if not 1 <= len(self.plans) <= MOST_IN_FAMILY:
             raise Invalid(
                 "family_size_out_of_range",
-                f"The family has {len(self.plans)} plans.",
+                f"The family has {so_many(len(self.plans), 'plan|plans')}.",
                 field="plans",
                 mend=f"Name 1 to {MOST_IN_FAMILY} plans, from the least to the most.",
             )

@@ -9,6 +9,7 @@ import msgspec
 
 from tallybook.domain.catalog.coupon import KeptCoupon, Redemption
 from tallybook.domain.kernel.errors import Conflicting, Invalid
+from tallybook.domain.kernel.plurals import so_many
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,11 +39,12 @@ def refuse_unredeemable(coupon: KeptCoupon, counts: Counts, *, now: datetime) ->
         when = offer.redeem_until.isoformat()
         raise _not_redeemable("coupon_expired", f"could be redeemed until {when}", "Use another.")
     if offer.max_redemptions is not None and counts.in_all >= offer.max_redemptions:
-        times = f"has been redeemed {counts.in_all} times, which is all"
+        times = f"has been redeemed {so_many(counts.in_all, 'time|times')}, which is all"
         raise _not_redeemable("coupon_used_up", times, "Use another code.")
     if counts.by_customer >= offer.max_per_customer:
-        times = f"was redeemed by this customer {counts.by_customer} times, which is all"
-        raise _not_redeemable("coupon_had", times, "Use another code.")
+        times = so_many(counts.by_customer, "time|times")
+        why = f"was redeemed by this customer {times}, which is all"
+        raise _not_redeemable("coupon_had", why, "Use another code.")
 
 
 def refuse_clash(

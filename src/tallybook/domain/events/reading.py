@@ -36,6 +36,7 @@ from tallybook.domain.events.limits import (
 )
 from tallybook.domain.kernel.errors import Invalid, Refusal, TooLarge
 from tallybook.domain.kernel.instants import to_utc
+from tallybook.domain.kernel.plurals import so_many
 
 _Type = Annotated[str, Meta(min_length=1, max_length=MAX_LENGTHS["type"])]
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_LENGTHS["id"])]
@@ -146,7 +147,7 @@ def _check_number(count: int) -> None:
     if count > MAX_EVENTS:
         raise TooLarge(
             "too_many_events",
-            f"The body has {count:,} events; {MAX_EVENTS:,} are taken at once.",
+            f"The body has {so_many(count, 'event|events')}; {MAX_EVENTS:,} are taken at once.",
             mend="Send the events in several requests.",
         )
 

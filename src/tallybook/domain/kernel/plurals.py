@@ -61,6 +61,15 @@ def agreeing(number: Decimal, forms: str, language: str) -> str:
     return forms.split("|")[form_for(number, language)]
 
 
+def so_many(number: int, forms: str) -> str:
+    """A count with its word, in English: for who works with the program, not for customers.
+
+    >>> so_many(1, "event|events"), so_many(1234, "event|events")
+    ('1 event', '1,234 events')
+    """
+    return f"{number:,} {agreeing(Decimal(number), forms, 'en')}"
+
+
 def check_unit_names(names: UnitNames) -> None:
     """Names of a unit in languages that are spoken here, none of them empty."""
     for language, forms in names.items():

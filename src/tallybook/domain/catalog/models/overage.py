@@ -30,9 +30,9 @@ class Overage(Rule, frozen=True, tag="overage"):
             "de": "{quantity} {unit} von {allowance} enthaltenen: kostenlos",
         },
         "included_for": {
-            "en": "{allowance} {unit:allowance} included for {amount}",
-            "sv": "{allowance} {unit:allowance} ingår för {amount}",
-            "de": "{allowance} {unit:allowance} enthalten für {amount}",
+            "en": "{allowance} {unit:allowance} included: {amount}",
+            "sv": "{allowance} {unit:allowance} ingår: {amount}",
+            "de": "{allowance} {unit:allowance} enthalten: {amount}",
         },
         "overage": Stairstep.sentences["overage"],
     }
