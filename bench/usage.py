@@ -25,6 +25,7 @@ from bench.served import served
 from bench.store import wait_for_merges
 
 from tallybook.bootstrap.config import Config
+from tallybook.bootstrap.serving import spare_what_stays
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.aggregations.counter import Counter
 from tallybook.domain.metering.aggregations.percentile import Percentile
@@ -266,7 +267,8 @@ def measure_tallied(store: Store) -> Iterator[Figure]:
 
 
 def measure_one(store: Store, chance: random.Random) -> Iterator[Figure]:
-    """One customer and month, in this process."""
+    """One customer and month, in this process, set up as a server's is."""
+    spare_what_stays()
     total = Sum(value="tokens")
     bare_query = by_customer(f"sum({TOKENS})", f"{WHERE} AND customer = {{customer:String}}")
     ours, bare = [], []

@@ -123,11 +123,11 @@ class _Uvicorn(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        _spare_what_stays()
+        spare_what_stays()
         self._on_ready()
 
 
-def _spare_what_stays() -> None:
+def spare_what_stays() -> None:
     """Let the collector of cycles pass by what was made at the start, and come less often.
 
     Requests leave hardly any cycles behind; at the default pace a quarter of the time of a short
