@@ -185,7 +185,8 @@ def test_subscriptions_are_listed_by_customer(shop: Client) -> None:
     assert ([each["key"] for each in page["results"]], page["next"]) == (["a"], "a")
     rest = shop.get("/v1/subscriptions", params={"customer": "acme", "after": "a"}).json()
     assert ([each["key"] for each in rest["results"]], rest["next"]) == (["b"], None)
-    assert shop.get("/v1/subscriptions", params={"customer": "nobody"}).status_code == 404
+    nobody = shop.get("/v1/subscriptions", params={"customer": "nobody"})
+    assert (nobody.status_code, nobody.json()["field"]) == (404, "customer")
     assert len(shop.get("/v1/subscriptions").json()["results"]) == 3
 
 
@@ -196,6 +197,28 @@ def test_subscriptions_are_listed_by_customer(shop: Client) -> None:
         ({"what": {"kind": "dance"}}, 422, "what/kind", "no such change"),
         ({"what": {"kind": "pause", "for": "ever"}}, 422, "what/for", "an unknown field"),
         ({"what": {"kind": "plan", "plan": "nothing"}}, 404, "what/plan", "no such plan"),
+        (
+            {"what": {"kind": "plan", "plan": "pro", "version": 9}},
+            404,
+            "what/version",
+            "there is the plan, and not that version of it",
+        ),
+        (
+            {"what": {"kind": "contract", "notice_days": -1}},
+            422,
+            "what/notice_days",
+            "notice after the end",
+        ),
+        (
+            {
+                "what": {"kind": "pause"},
+                "at": "period_end",
+                "effective_at": "2026-03-20T00:00:00Z",
+            },
+            422,
+            "effective_at",
+            "two times for one change",
+        ),
         ({"what": {"kind": "plan", "plan": "pro"}}, 409, "what", "it is to that already"),
         ({"what": {"kind": "resume"}}, 409, "what", "it is not paused"),
         (

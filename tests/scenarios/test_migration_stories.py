@@ -215,7 +215,8 @@ def test_who_cannot_be_moved_is_told_with_the_reason(story: Story) -> None:
     ("said", "code", "field", "why"),
     [
         ({"plan": "none"}, "unknown_plan", "plan", ""),
-        ({"to_version": 7}, "unknown_plan", "version", ""),
+        ({"to_version": 7}, "unknown_plan", "to_version", ""),
+        ({"to_plan": "none"}, "unknown_plan", "to_plan", "the plan to leave is there"),
         ({"cohort": {"versions": [9]}}, "unknown_version", "cohort/versions/0", ""),
         ({"cohort": {"versions": [2]}}, "nothing_to_leave", "to_version", "from 2 to 2"),
         ({"at": "date"}, "date_of_migration", "effective_at", "which date?"),

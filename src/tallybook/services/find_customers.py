@@ -23,14 +23,14 @@ def list_customers(
         return records.customers.page(after=after, limit=limit)
 
 
-def customer_of(records: Records, key: str, *, locked: bool = False) -> Customer:
-    """The customer of that key or id, or a refusal."""
+def customer_of(records: Records, key: str, *, locked: bool = False, field: str = "") -> Customer:
+    """The customer of that key or id, or a refusal; `field` of the request names it."""
     found = records.customers.by_key(key, locked=locked)
     if found is None:
         named = records.customers.by_ids([key]).get(key)
         found = named and records.customers.by_key(named.key, locked=locked)
     if found is None:
-        raise no_such_customer(key)
+        raise no_such_customer(key, field=field)
     return found
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import msgspec
 
 from tallybook.domain.catalog.difference import Difference, compare_versions
@@ -94,12 +97,24 @@ def version_to_sell(
 def sold(
     records: Records, plan_key: str | None, number: int | None, *, currency: str, field: str
 ) -> PlanVersion | None:
-    """As `version_to_sell`, of a plan that `field` of a request may name; None if it does not."""
+    """As `version_to_sell`, of a plan that `field` of a request may name; None if it does not.
+
+    The number is in the field beside it, which is called `version`.
+    """
     if plan_key is None:
         return None
-    try:
+    place, slash, _ = field.rpartition("/")
+    with pointing(plan=field, version=f"{place}{slash}version"):
         return version_to_sell(records, plan_key, number, currency=currency)
+
+
+@contextmanager
+def pointing(*, plan: str, version: str) -> Iterator[None]:
+    """What is refused of a plan or of its version points to the fields that named them."""
+    try:
+        yield
     except Refusal as refusal:
+        field = version if refusal.field == "version" else plan
         raise type(refusal)(refusal.code, refusal.message, field=field, mend=refusal.mend) from None
 
 

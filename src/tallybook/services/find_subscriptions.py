@@ -52,7 +52,7 @@ def list_subscriptions(
     with wiring.books.begin(organization_id) as records:
         customer_id = None
         if customer is not None:
-            customer_id = customer_of(records, customer).id
+            customer_id = customer_of(records, customer, field="customer").id
         page = records.subscriptions.page(after=after, limit=limit, customer_id=customer_id)
         return all_in_full(records, page, now=wiring.now_of(organization_id))
 

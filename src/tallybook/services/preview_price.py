@@ -24,7 +24,7 @@ from tallybook.domain.invoicing.footing import Footing, HeldCoupon
 from tallybook.domain.invoicing.invoice import LineKind
 from tallybook.domain.invoicing.whole_bill import Rate, rate_bill
 from tallybook.domain.kernel.decimals import bounded
-from tallybook.domain.kernel.errors import Invalid, Missing, Refusal
+from tallybook.domain.kernel.errors import Invalid, Refusal
 from tallybook.domain.kernel.instants import Span, zone
 from tallybook.domain.kernel.money import Money, minor_digits, to_minor_units
 from tallybook.domain.metering.windows import named_period
@@ -32,7 +32,7 @@ from tallybook.domain.rating.measurable import check_measurable
 from tallybook.domain.rating.rate import rate_usage
 from tallybook.domain.subscriptions.calendar import Alignment, Cycle
 from tallybook.domain.subscriptions.timeline import FOREVER
-from tallybook.services.find_customers import customer_of, no_such_customer, time_of
+from tallybook.services.find_customers import customer_of, time_of
 from tallybook.services.measure_charges import measure_charges, wanted_by
 from tallybook.services.offer_coupons import coupon_of
 from tallybook.services.ports import Records, Wiring
@@ -122,10 +122,7 @@ def preview_usage(
     """
     terms.check()
     with wiring.books.begin(organization_id) as records:
-        try:
-            who = customer_of(records, customer)
-        except Missing:
-            raise no_such_customer(customer, field="customer") from None
+        who = customer_of(records, customer, field="customer")
         now = time_of(wiring, records, who)
         meters = records.meters.by_keys(terms.meters)
         held = _held(records, codes)

@@ -25,7 +25,7 @@ def list_collectives(
 ) -> list[Collective]:
     """Collective invoices in order of id; of who is invoiced, if a customer is named."""
     with wiring.books.begin(organization_id) as records:
-        payer = None if customer is None else customer_of(records, customer).id
+        payer = None if customer is None else customer_of(records, customer, field="customer").id
         ids = records.invoices.collective_ids(after=after, limit=limit, customer_id=payer)
         return [collected(records.invoices.of_collective(each)) for each in ids]
 

@@ -171,7 +171,7 @@ def end_redemption(wiring: Wiring, organization_id: str, redemption_id: str) -> 
 def list_redemptions(wiring: Wiring, organization_id: str, customer: str) -> list[FullRedemption]:
     """All that a customer redeemed, in order of redeeming."""
     with wiring.books.begin(organization_id) as records:
-        who = customer_of(records, customer)
+        who = customer_of(records, customer, field="customer")
         return _in_full(records, who, records.coupons.of_customers([who.id]))
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.kernel.decimals import bounded
-from tallybook.domain.kernel.errors import Conflicting, Invalid, Missing
+from tallybook.domain.kernel.errors import Conflicting, Invalid, Missing, Refusal
 from tallybook.domain.subscriptions.add_ons import fees_met, taken
 from tallybook.domain.subscriptions.binding import (
     bound,
@@ -62,6 +62,13 @@ from tallybook.domain.subscriptions.trials import trial_end, trial_ended_early, 
 def effective_at(course: Course, order: ChangeOrder, *, now: datetime) -> datetime:
     """The time that a change is to hold from."""
     if order.effective_at is not None:
+        if order.at is not ChangeAt.NOW:
+            raise Invalid(
+                "said_twice",
+                f"A change holds from a time, or from {order.at.value}, and not from both.",
+                field="effective_at",
+                mend="Send one of at and effective_at.",
+            )
         return checked_time(order.effective_at, "effective_at")
     if order.at is ChangeAt.NOW:
         return max(now, course.subscription.starts_at)
@@ -191,7 +198,10 @@ def _dated(
             _check_open(course, at)
             yield at, _another_calendar(order, what, terms, at)
         case ContractOrder():
-            contract = contract_of(what, terms, at)
+            try:
+                contract = contract_of(what, terms, at)
+            except Refusal as refusal:
+                raise refusal.at("what") from None
             into = None
             if to is not None:
                 ends, since = first_term_ends(contract), plans[terms.plan_version_id]

@@ -219,6 +219,7 @@ def agreed(
         try:
             course = decide_change(course, order, at=at, now=now, plans=plans, to=named.renews_into)
         except Refusal as refusal:
+            refusal.field = refusal.field.removeprefix("what/")
             raise refusal.at("contract") from None
     course = schedule(course, asked.phases, now=now, plans=plans, to=named.phases)
     if subscription.ends_at is not None:
