@@ -14,7 +14,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tallybook.domain.catalog.imports.model_prices import genai_rule, litellm_matrix
+from tallybook.domain.catalog.imports.model_prices import (
+    ListedModel,
+    genai_by_time,
+    genai_tokens,
+    litellm_matrix,
+)
+from tallybook.domain.catalog.imports.published import Format, Order, import_prices
 from tallybook.domain.catalog.imports.urdb import read_tariff
 from tallybook.domain.catalog.models.matrix import Matrix
 from tallybook.domain.catalog.models.price_list import PriceList
@@ -150,10 +156,10 @@ def test_litellm_is_one_matrix() -> None:
     assert [step.amount for step in rated.working] == [Decimal("2.5"), 10, Decimal("1.25")]
 
 
-def _genai() -> dict[tuple[str, str], Any]:
+def _genai() -> dict[tuple[str, str], ListedModel]:
     providers = _read(SHARED / "prices-genai" / "data.json.gz")
     return {
-        (provider["id"], model["id"]): model
+        (provider["id"], model["id"]): ListedModel(provider["id"], model)
         for provider in providers
         for model in provider["models"]
     }
@@ -162,13 +168,56 @@ def _genai() -> dict[tuple[str, str], Any]:
 def test_every_dated_or_timed_model_price_is_a_price() -> None:
     models = _genai()
     assert len(models) == 1442
-    rules = {name: genai_rule(model) for name, model in models.items()}
-    for rule in rules.values():
-        for each in rule.values() if isinstance(rule, dict) else (rule,):
-            each.check()
-    assert sum(isinstance(rule, PriceList) for rule in rules.values()) == 7
-    assert sum(isinstance(rule, dict) for rule in rules.values()) == 2
-    assert sum(isinstance(rule, Matrix) for rule in rules.values()) == 1433
+    by_time = [model for model in models.values() if model.is_by_time]
+    rules = [genai_tokens([model]) for model in models.values() if not model.is_by_time]
+    for rule in [*rules, *(rule for model in by_time for rule in genai_by_time(model).values())]:
+        if rule is not None:
+            rule.check()
+    assert sum(isinstance(rule, PriceList) for rule in rules) == 7
+    assert len(by_time) == 2
+    assert sum(isinstance(rule, Matrix) for rule in rules) == 1433 - rules.count(None)
+
+
+def test_all_models_are_one_plan_that_rates_as_each_by_itself() -> None:
+    """On days before, between and after all changes; only two have prices by the time of day."""
+    document = _read(SHARED / "prices-genai" / "data.json.gz")
+    terms = import_prices(Format.GENAI, document, Order(key="llm", meter="tokens")).terms
+    terms.check()
+    tokens, *by_time = terms.prices
+    assert {price.match["model"] for price in by_time} == {"deepseek-chat", "deepseek-reasoner"}
+    for day in ("2025-06-09", "2025-06-10", "2026-02-28", "2026-08-31", "2026-09-01"):
+        at = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+        for (provider, name), model in _genai().items():
+            alone = genai_tokens([model])
+            if model.is_by_time or alone is None:
+                continue
+            told = {"provider": provider, "model": name, "kind": "output"}
+            usage = [Portion(Decimal(1_000_000), told, at)]
+            price = Price(key="p", name="P", meter="tokens", rule=alone)
+            assert rate_usage(tokens, usage).amount == rate_usage(price, usage).amount, told
+
+
+@pytest.mark.parametrize(
+    ("only", "models", "dimensions", "why"),
+    [
+        (("openai/o3",), 1, ("model", "kind"), "one"),
+        (("openai/o3", "openai/o3-mini"), 2, ("model", "kind"), "two of one provider"),
+        (("anthropic/*",), None, ("model", "kind"), "all of one"),
+        (("openai/o3", "anthropic/*"), None, ("provider", "model", "kind"), "of two providers"),
+    ],
+)
+def test_a_chosen_set_of_models(
+    only: tuple[str, ...], models: int | None, dimensions: tuple[str, ...], why: str
+) -> None:
+    document = _read(SHARED / "prices-genai" / "data.json.gz")
+    order = Order(key="llm", meter="tokens", only=only)
+    (price,) = import_prices(Format.GENAI, document, order).terms.prices
+    assert price.need.group_by == dimensions, why
+    rule = price.rule
+    matrix = rule.entries[-1].rule if isinstance(rule, PriceList) else rule
+    assert isinstance(matrix, Matrix)
+    named = {cell.values[:-1] for cell in matrix.cells}
+    assert len(named) == models if models is not None else len(named) > 5, why
 
 
 @pytest.mark.parametrize(
@@ -181,9 +230,8 @@ def test_every_dated_or_timed_model_price_is_a_price() -> None:
     ],
 )
 def test_deepseek_by_the_time_of_day(when: str, dollars: str, why: str) -> None:
-    rule = genai_rule(_genai()["deepseek", "deepseek-chat"])
-    assert isinstance(rule, dict)
-    price = Price(key="input", name="Input", meter="tokens", rule=rule["input"])
+    rules = genai_by_time(_genai()["deepseek", "deepseek-chat"])
+    price = Price(key="input", name="Input", meter="tokens", rule=rules["input"])
     portion = Portion(Decimal(1_000_000), {}, datetime.fromisoformat(when))
     rated = rate_usage(price, [portion], Circumstances("Asia/Shanghai"))
     assert rated.amount == Decimal(dollars), why
@@ -193,7 +241,7 @@ def test_deepseek_by_the_time_of_day(when: str, dollars: str, why: str) -> None:
     ("day", "dollars"), [("2025-06-09", "10"), ("2025-06-10", "2"), ("2026-01-01", "2")]
 )
 def test_a_model_whose_price_fell_is_billed_by_the_day(day: str, dollars: str) -> None:
-    rule = genai_rule(_genai()["openai", "o3"])
+    rule = genai_tokens([_genai()["openai", "o3"]])
     assert isinstance(rule, PriceList)
     price = Price(key="o3", name="o3", meter="tokens", rule=rule)
     at = datetime.fromisoformat(f"{day}T12:00:00+00:00")

@@ -38,16 +38,23 @@ def import_plan(
     timezone: Annotated[
         str, typer.Option(help="Of a tariff's hours; else the customer's.", metavar="zone")
     ] = "",
-    only: Annotated[str, typer.Option(help="The model of genai, such as openai/o3.")] = "",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Models by name or pattern, such as openai/o3 or 'anthropic/*'; else all.",
+            metavar="model",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Save a published list of prices as a plan's draft, to be looked at and published.
 
-    Of language models, in USD for each token, by the meter's dimensions `model` and `kind`: input,
-    output, cache_read and so on. Or of one electricity tariff of the Utility Rate Database, whose
-    meter counts kWh.
+    Of language models, in USD for each token, by the meter's dimensions `model` and `kind` (input,
+    output, cache_read and so on), and by `provider` where genai's are of several. Prices that
+    change on a day become a list of prices with that day. Or of one electricity tariff of the
+    Utility Rate Database, whose meter counts kWh.
     """
-    order = Order(key=key, meter=meter, name=name, timezone=timezone, only=only)
+    order = Order(key=key, meter=meter, name=name, timezone=timezone, only=tuple(only or ()))
     with explained():
         imported = import_prices(form, _read(file), order)
     with session_of(context).open() as api:
