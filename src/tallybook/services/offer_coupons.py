@@ -88,6 +88,13 @@ def _check_plans(records: Records, offer: CouponOffer) -> None:
                 field=f"only_prices/{place}",
                 mend=f"Name one of {', '.join(sorted(prices))}.",
             )
+        if not offer.only_plans and not records.plans.sells(key):
+            raise Missing(
+                "unknown_price",
+                f"No plan has a price {key[:60]!r}.",
+                field=f"only_prices/{place}",
+                mend="Publish a plan that has it first, or correct its key.",
+            )
     if currencies and offer.currency and not currencies & set(offer.currencies):
         raise Invalid(
             "coupon_in_other_currency",

@@ -103,6 +103,9 @@ class PlanRecords(Protocol):
         """Hold others off publishing this plan until the transaction ends."""
 
     def add(self, version: PlanVersion) -> None: ...
+    def sells(self, price_key: str) -> bool:
+        """Whether any version of a plan has a price of that key."""
+
     def latest(self, plan_key: str) -> PlanVersion | None: ...
     def latest_sold(self, plan_key: str) -> PlanVersion | None:
         """The latest that is not retired."""

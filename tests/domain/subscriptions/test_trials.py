@@ -29,7 +29,7 @@ from tallybook.domain.subscriptions.trials import (
 )
 
 BASIC = plan(fee("base", "10"))
-FREE = msgspec.structs.replace(BASIC, id="plan_2", plan_key="free")
+FREE = msgspec.structs.replace(plan(fee("base", "0")), id="plan_2", plan_key="free")
 PLANS = {version.id: version for version in (BASIC, FREE)}
 
 

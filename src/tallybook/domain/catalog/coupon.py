@@ -10,7 +10,7 @@ import msgspec
 
 from tallybook.domain.catalog.models.rule import check_amount, check_percent
 from tallybook.domain.catalog.spending import check_named
-from tallybook.domain.kernel.errors import Invalid
+from tallybook.domain.kernel.errors import Invalid, Refusal
 from tallybook.domain.kernel.instants import to_utc
 from tallybook.domain.kernel.money import minor_digits
 
@@ -143,7 +143,21 @@ class CouponOffer(
                 field="periods",
                 mend="Send 1 or more, or the frequency forever.",
             )
-        self.coupon().check()
+        try:
+            self.coupon().check()
+        except Refusal as refusal:
+            if refusal.field != "remaining_periods":
+                raise
+            raise Invalid(
+                refusal.code, refusal.message, field="periods", mend=refusal.mend
+            ) from None
+        if not (self.rate_pct or self.amount):
+            raise Invalid(
+                "coupon_of_nothing",
+                "The coupon takes nothing off.",
+                field="amount" if self.rate_pct is None else "rate_pct",
+                mend="Send more than 0.",
+            )
         if (self.amount is None) != (not self.currency):
             raise Invalid(
                 "currency_of_amount",

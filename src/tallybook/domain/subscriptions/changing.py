@@ -205,10 +205,22 @@ def _dated(
             into = None
             if to is not None:
                 ends, since = first_term_ends(contract), plans[terms.plan_version_id]
+                _check_renews(since, to)
                 into = _to_plan(course, terms, ends, since, to)
             yield from bound(course, contract, at, into)
         case EndContract():
             yield at, what
+
+
+def _check_renews(since: PlanVersion, to: PlanVersion) -> None:
+    """A contract that renews into what it is of leads nowhere else."""
+    if to.id == since.id:
+        raise Invalid(
+            "renews_into_itself",
+            f"It is of version {to.version} of {to.plan_key!r}, which it would renew into.",
+            field="what/renews_into",
+            mend="Leave renews_into out: a renewal goes on with the plan that there is.",
+        )
 
 
 def _is_extended(course: Course, order: ChangeOrder, at: datetime, now: datetime) -> bool:

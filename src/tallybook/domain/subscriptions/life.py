@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from tallybook.domain.catalog.overrides import Overrides, said_otherwise
+from tallybook.domain.catalog.owed_anyway import owed_anyway
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.customers.customer import Customer
 from tallybook.domain.kernel.errors import Conflicting, Invalid, Refusal
@@ -236,6 +237,21 @@ def _check_free(free: PlanVersion, version: PlanVersion) -> None:
             f"Plan {free.plan_key!r} has another {', '.join(differs)} than {version.plan_key!r}.",
             field="trial/free_plan",
             mend="Name a plan with the same currency and interval.",
+        )
+    if free.plan_key == version.plan_key:
+        raise Invalid(
+            "free_plan_is_tried",
+            f"Plan {free.plan_key!r} is the one that is tried, so that its trial would never end.",
+            field="trial/free_plan",
+            mend="Name another plan, or send then: paid.",
+        )
+    owed = owed_anyway(free)
+    if owed is not None:
+        raise Invalid(
+            "free_plan_not_free",
+            f"Plan {free.plan_key!r} is not free: {owed!r} is owed without any usage.",
+            field="trial/free_plan",
+            mend="Name a plan in which nothing is; or send then: paid, and a phase for that plan.",
         )
 
 

@@ -116,7 +116,10 @@ def schedule(
         try:
             at = phase.begins(course)
             _check_order(phase, at, since)
-            for what in _orders(course, phase, version, at):
+            orders = list(_orders(course, phase, version, at))
+            if not orders:
+                raise _says_nothing(phase)
+            for what in orders:
                 order = ChangeOrder(what=what, proration=phase.proration)
                 course = decide_change(course, order, at=at, now=now, plans=plans, to=version)
         except Refusal as refusal:
@@ -188,6 +191,15 @@ def _in_phase(refusal: Refusal, place: int) -> Refusal:
     """The refusal, its field seen from the list of phases and not from an order."""
     field = "/".join(filter(None, ("phases", str(place), refusal.field.removeprefix("what/"))))
     return type(refusal)(refusal.code, refusal.message, field=field, mend=refusal.mend)
+
+
+def _says_nothing(phase: PhaseOrder) -> Invalid:
+    return Invalid(
+        "phase_says_nothing",
+        "All of it is so already then.",
+        field="quantities" if phase.to is None else "plan" if phase.plan else "overrides",
+        mend="Leave the phase out, or say what is different from then on.",
+    )
 
 
 def _check_order(phase: PhaseOrder, at: datetime, since: datetime | None) -> None:

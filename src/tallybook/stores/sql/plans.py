@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 
 from tallybook.domain.catalog.coupon import Stacking
 from tallybook.domain.catalog.draft import PlanDraft
@@ -100,6 +100,12 @@ class SqlPlans:
         """Keep a new version. It has an id and a number that no version has yet."""
         row = msgspec.structs.asdict(version) | {"organization_id": self._organization_id}
         self._connection.execute(sa.insert(PLAN_VERSIONS), row)
+
+    def sells(self, price_key: str) -> bool:
+        """Whether any version of a plan has a price of that key."""
+        named = sa.type_coerce(_ROW.prices, JSONB).contains([{"key": price_key}])
+        is_there = sa.select(_ROW.id).where(_ROW.organization_id == self._organization_id, named)
+        return bool(self._connection.execute(sa.select(is_there.exists())).scalar_one())
 
     def latest(self, plan_key: str) -> PlanVersion | None:
         """The last version published of a plan."""

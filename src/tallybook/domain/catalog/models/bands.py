@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -48,8 +49,16 @@ class When(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
             if not _CLOCK.fullmatch(getattr(self, name)):
                 raise _unreadable(name, getattr(self, name), "a time such as 07:30")
         for name in ("from_day", "until_day"):
-            if not _DAY.fullmatch(getattr(self, name)):
-                raise _unreadable(name, getattr(self, name), "a day such as 06-15")
+            day = getattr(self, name)
+            if not _DAY.fullmatch(day) or not _is_day(day):
+                raise _unreadable(name, day, "a day that there is, such as 06-15 or 02-29")
+        if _minutes(self.from_time) == _minutes(self.until_time):
+            raise Invalid(
+                "no_hours",
+                f"From {self.from_time} until {self.until_time} is no time, or all of it.",
+                field="until_time",
+                mend="Send a later time; for the whole day leave both out.",
+            )
 
     def fits(self, moment: Moment) -> bool:
         """Whether it is one of these moments."""
@@ -126,12 +135,33 @@ class BandedRule(PortionRule, frozen=True, dict=True):
                     mend="Give each band a name of its own; it is printed.",
                 )
             names.add(band.name)
+            for place, when in enumerate(band.when):
+                if when.holidays and not self.holidays:
+                    raise Invalid(
+                        "no_holidays",
+                        f"{band.name!r} is on holidays, and the price has none.",
+                        field=f"bands/{index}/when/{place}/holidays",
+                        mend="Send holidays, a list of the local days: 2026-12-25.",
+                    )
             if not band.when and index < len(self.bands) - 1:
                 raise Invalid(
                     "band_never_reached",
                     f"{band.name!r} has all times, so that the bands after it are never reached.",
                     field=f"bands/{index}/when",
                     mend="Put it last, or say when it is.",
+                )
+        self._check_reached()
+
+    def _check_reached(self) -> None:
+        """Refuse a band of which the bands before it have every moment."""
+        reached = {self._first(moment) for moment in self._edges()}
+        for index, band in enumerate(self.bands):
+            if index not in reached:
+                raise Invalid(
+                    "band_never_reached",
+                    f"The bands before {band.name!r} have all of its times.",
+                    field=f"bands/{index}/when",
+                    mend="Put it before them, narrow them, or leave it out.",
                 )
 
     def check_gaps(self) -> None:
@@ -184,10 +214,12 @@ class BandedRule(PortionRule, frozen=True, dict=True):
         )
         known = self._known
         if moment not in known:
-            known[moment] = next(
-                (index for index, band in enumerate(self.bands) if band.fits(moment)), None
-            )
+            known[moment] = self._first(moment)
         return known[moment]
+
+    def _first(self, moment: Moment) -> int | None:
+        """The place of the band that has a moment; None where none has."""
+        return next((index for index, band in enumerate(self.bands) if band.fits(moment)), None)
 
     @cached_property
     def _holidays(self) -> frozenset[date]:
@@ -208,12 +240,13 @@ def _minutes(clock: str) -> int:
     return int(clock[:2]) * 60 + int(clock[3:])
 
 
+def _is_day(day: str) -> bool:
+    """Whether a year has it, if only a leap year."""
+    return int(day[3:]) <= monthrange(_LEAP, int(day[:2]))[1]
+
+
 def _next_day(day: str) -> str:
-    month, number = int(day[:2]), int(day[3:])
-    try:
-        following = date(_LEAP, month, number) + timedelta(days=1)
-    except ValueError:  # a 31st that the month has not: the next month's first
-        following = date(_LEAP, month + 1, 1)
+    following = date(_LEAP, int(day[:2]), int(day[3:])) + timedelta(days=1)
     return f"{following.month:02}-{following.day:02}"
 
 

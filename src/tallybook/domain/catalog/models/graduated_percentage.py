@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import msgspec
 
 from tallybook.domain.catalog.in_force import InForce
-from tallybook.domain.catalog.models.rule import Rule, check_amount, check_percent
+from tallybook.domain.catalog.models.rule import Rule, check_amount, check_rate
 from tallybook.domain.catalog.models.tiers import (
     FLAT_SENTENCES,
     Beyond,
@@ -65,7 +65,7 @@ class GraduatedPercentage(Rule, frozen=True, tag="graduated_percentage"):
     def check(self) -> None:
         check_bounds(self.tiers, beyond=self.beyond)
         for index, tier in enumerate(self.tiers):
-            check_percent(tier.rate_pct, f"tiers/{index}/rate_pct")
+            check_rate(tier.rate_pct, f"tiers/{index}/rate_pct")
             check_amount(tier.flat_amount, f"tiers/{index}/flat_amount")
 
     def prorated(self, within: InForce) -> Self:

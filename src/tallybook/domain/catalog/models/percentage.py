@@ -12,7 +12,7 @@ from tallybook.domain.catalog.in_force import InForce
 from tallybook.domain.catalog.models.rule import (
     PortionRule,
     check_amount,
-    check_percent,
+    check_rate,
 )
 from tallybook.domain.catalog.usage_need import ONE_QUANTITY, Circumstances, Portion, UsageNeed
 from tallybook.domain.catalog.working import ONE, ZERO, RatedLine, Sentences, Step, line
@@ -103,7 +103,7 @@ class Percentage(PortionRule, frozen=True, tag="percentage"):
         return ONE_QUANTITY if is_plain else UsageNeed(each_event=True)
 
     def check(self) -> None:
-        check_percent(self.rate_pct, "rate_pct")
+        check_rate(self.rate_pct)
         check_amount(self.fixed_amount, "fixed_amount")
         for name in ("free_amount", "event_minimum", "event_maximum"):
             number: Decimal | None = getattr(self, name)

@@ -137,3 +137,16 @@ def check_percent(number: Decimal, field: str) -> None:
     check_amount(number, field)
     with exactly():
         bounded(number.scaleb(-2), field=field)
+
+
+def check_rate(rate_pct: Decimal, field: str = "rate_pct") -> None:
+    """A percentage that a price charges of an amount: no more than the amount."""
+    check_percent(rate_pct, field)
+    if rate_pct > 100:
+        raise Invalid(
+            "rate_above_100",
+            f"{rate_pct} % of an amount is more than the amount.",
+            field=field,
+            mend="Send 0 to 100; 1.5 is one and a half percent. For a mark-up use the model "
+            "dynamic with a multiplier.",
+        )

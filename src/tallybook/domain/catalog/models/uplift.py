@@ -13,7 +13,7 @@ from tallybook.domain.catalog.models.rule import (
     PortionRule,
     check_amount,
     check_distinct,
-    check_percent,
+    check_rate,
     total,
 )
 from tallybook.domain.catalog.usage_need import Circumstances, Portion, UsageNeed
@@ -58,7 +58,7 @@ class Uplift(PortionRule, frozen=True, tag="uplift"):
         return UsageNeed(group_by=(self.dimension,))
 
     def check(self) -> None:
-        check_percent(self.rate_pct, "rate_pct")
+        check_rate(self.rate_pct)
         check_amount(self.baseline_amount, "baseline_amount")
         check_distinct({"measured": self.measured, "baseline": self.baseline})
 
