@@ -86,7 +86,9 @@ def test_a_change_keeps_what_is_not_said(tallybook: Any) -> None:
     assert again["version"] == 4, "what says the same changes nothing"
     versions = tallybook("meter", "versions", "kwh", "--json").json
     assert [version["version"] for version in versions] == [1, 2, 3, 4]
-    assert "digits=5" in tallybook("meter", "versions", "kwh").out
+    listed = tallybook("meter", "versions", "kwh").out
+    assert listed.split()[0] == "version"
+    assert "digits=5" in listed
 
 
 def test_a_register_is_tried_out(tallybook: Any) -> None:

@@ -58,18 +58,18 @@ _FIELDS = (
     Column("counts", "event_type"),
     Column("aggregation", "aggregation/type"),
     Column("of", "aggregation/value"),
-    Column("with", lambda meter: _told(meter["aggregation"])),
+    Column("with", lambda meter: _told(meter["aggregation"]), is_rare=True),
     Column("only if", "filter"),
     Column("dimensions", "dimensions"),
     Column("unit", "unit"),
-    Column("converted", "conversion"),
-    Column("rounded", "rounding"),
+    Column("converted", "conversion", is_rare=True),
+    Column("rounded", "rounding", is_rare=True),
     Column("version", "version"),
     Column("id", "id", style="dim"),
     Column("created", moment("created_at")),
 )
 _LISTED = _FIELDS[:9]
-_VERSIONS = (*_FIELDS[10:], *_FIELDS[1:10])
+_VERSIONS = (*_FIELDS[11:], *_FIELDS[1:11])
 _SAMPLES = (
     Column("counted", "is_counted"),
     Column("occurred", moment("event/occurred_at")),
