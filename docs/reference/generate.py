@@ -209,7 +209,7 @@ def _option_lines(command: Any) -> Iterator[str]:
 def _plain(text: str | None) -> str:
     """Help as Markdown: what the terminal colours as an example becomes code."""
     marked = re.sub(r"\[cyan\](.*?)\[/\]", r"`\1`", text or "", flags=re.DOTALL)
-    paragraphs = re.sub(r"\[/?[a-z ]*\]", "", marked).split("\n\n")
+    paragraphs = re.sub(r"(?<!\\)\[/?[a-z ]*\]", "", marked).replace("\\[", "[").split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 

@@ -144,7 +144,7 @@ def test_a_preview_of_a_published_plan(api: Api) -> None:
     [
         ({}, "plan"),
         ({"prices": [TOKENS]}, "currency"),
-        ({"prices": [TOKENS], "currency": "USD", "quantities": {"calls": 1}}, "usage/calls"),
+        ({"prices": [TOKENS], "currency": "USD", "quantities": {"calls": 1}}, "quantities/calls"),
         (
             {"prices": [TOKENS], "currency": "USD", "quantities": {"tokens": "NaN"}},
             "quantities/tokens",

@@ -168,3 +168,66 @@ def test_what_a_month_would_cost(tallybook: Any, applied: Path) -> None:
     assert "299.00" in tallybook("price", "pro", "fee=1", "--currency", "SEK").out
     ran = tallybook("price", "pro", "--customer", "acme", "--period", "2026-02", "--json")
     assert (ran.json["currency"], ran.json["total"]) == ("EUR", "29.00")
+    two = tallybook("price", "pro", "--customer", "acme", "fee=2", "--json").json
+    assert two["total"] == "58.00", "and how many of a fee"
+
+
+BY_MODEL = """
+[meters.tokens]
+name = "Tokens"
+event_type = "call"
+aggregation = { type = "count" }
+dimensions = ["model"]
+unit = "tokens"
+
+[plans.payg]
+name = "Pay as you go"
+currency = "EUR"
+
+[plans.payg.prices.tokens]
+name = "Tokens"
+meter = "tokens"
+rule.model = "matrix"
+rule.dimensions = ["model"]
+rule.cells = [
+  { values = ["large"], unit_amount = "2" },
+  { values = ["small"], unit_amount = "1" },
+]
+
+[plans.payg.prices.energy]
+name = "Energy"
+meter = "tokens"
+rule.model = "time_of_use"
+rule.bands = [
+  { name = "Day", when = [{ from_time = "07:00", until_time = "22:00" }], rule = { DAY } },
+  { name = "Night", rule = { NIGHT } },
+]
+"""
+BY_MODEL = BY_MODEL.replace("DAY", 'model = "per_unit", unit_amount = "3"')
+BY_MODEL = BY_MODEL.replace("NIGHT", 'model = "per_unit", unit_amount = "1"')
+
+
+@pytest.mark.parametrize(
+    ("said", "amounts", "why"),
+    [
+        (["tokens[model=large]=3"], ["6.00", "0.00"], "by its value"),
+        (["tokens[model=large]=3", "tokens[model=small]=4"], ["10.00", "0.00"], "each by its own"),
+        (["energy@2026-07-01T17:00Z=2"], ["0.00", "6.00"], "by the hour"),
+        (["energy@2026-07-01T17:00Z=2", "energy@2026-07-02T03:00Z=2"], ["0.00", "8.00"], ""),
+        (["energy@2026-07-01T17:00Z=2", "--timezone", "Asia/Tokyo"], ["0.00", "2.00"], "his hour"),
+    ],
+)
+def test_usage_is_said_as_prices_go_by_it(
+    tallybook: Any, tmp_path: Path, said: list[str], amounts: list[str], why: str
+) -> None:
+    catalog = tmp_path / "payg.toml"
+    catalog.write_text(BY_MODEL)
+    tallybook("apply", str(catalog), "--yes")
+    priced = tallybook("price", "payg", *said, "--json").json
+    assert [line["amount"] for line in priced["lines"]] == amounts, why
+
+
+@pytest.mark.parametrize("said", ["tokens", "tokens[model]=3", "=3", "energy@noon=3"])
+def test_usage_that_cannot_be_read(tallybook: Any, said: str) -> None:
+    ran = tallybook("price", "payg", said, code=1)
+    assert "malformed" in ran.err

@@ -113,7 +113,7 @@ def test_last_month_under_other_prices(story: Story, clock: Clock) -> None:
     [
         ({"starts_at": None}, "starts_at"),
         ({"ends_at": "2025-12-01T00:00:00Z"}, "ends_at"),
-        ({"quantities": {"tokens": 1}}, "customer"),
+        ({"quantities": {"tokens": 1}}, "quantities/tokens"),
         ({"customer": "nobody"}, "customer"),
     ],
 )

@@ -11,7 +11,7 @@ import msgspec
 
 from tallybook.domain.catalog.plan import PlanTerms, PlanVersion
 from tallybook.domain.catalog.usage_need import Circumstances, Portion
-from tallybook.domain.catalog.working import RatedLine
+from tallybook.domain.catalog.working import ZERO, RatedLine
 from tallybook.domain.invoicing.charges import (
     Charge,
     RatedCharge,
@@ -23,8 +23,8 @@ from tallybook.domain.invoicing.conditions import ConditionLine
 from tallybook.domain.invoicing.footing import Footing, HeldCoupon
 from tallybook.domain.invoicing.invoice import LineKind
 from tallybook.domain.invoicing.whole_bill import Rate, rate_bill
-from tallybook.domain.kernel.decimals import bounded
-from tallybook.domain.kernel.errors import Invalid, Refusal
+from tallybook.domain.kernel.decimals import exactly
+from tallybook.domain.kernel.errors import Invalid, Missing
 from tallybook.domain.kernel.instants import Span, zone
 from tallybook.domain.kernel.money import Money, minor_digits, to_minor_units
 from tallybook.domain.metering.windows import named_period
@@ -32,13 +32,14 @@ from tallybook.domain.rating.measurable import check_measurable
 from tallybook.domain.rating.rate import rate_usage
 from tallybook.domain.subscriptions.calendar import Alignment, Cycle
 from tallybook.domain.subscriptions.timeline import FOREVER
+from tallybook.services.asked_usage import asked_usage
 from tallybook.services.find_customers import customer_of, time_of
 from tallybook.services.measure_charges import measure_charges, wanted_by
 from tallybook.services.offer_coupons import coupon_of
 from tallybook.services.ports import Records, Wiring
 
 NO_USAGE = (Portion(Decimal(0)),)
-ONE_FEE = (Portion(Decimal(1)),)
+NONE_NAMED: Mapping[str, Decimal] = {}
 
 
 class PreviewedLine(msgspec.Struct, frozen=True):
@@ -69,38 +70,57 @@ def preview_price(
     terms: PlanTerms,
     usage: Mapping[str, Sequence[Portion]],
     *,
+    quantities: Mapping[str, Decimal] = NONE_NAMED,
     timezone: str = "UTC",
     codes: Sequence[str] = (),
 ) -> Preview:
-    """Rate `usage`, by price key, under `terms`; nothing is kept.
+    """Rate `usage` and `quantities`, by price key, under `terms`; nothing is kept.
 
-    Conditions act as on the first bill of a whole period, with the coupons of these codes.
+    Conditions act as on the first bill of a whole period, with the coupons of these codes. A
+    quantity of a fee is how many are taken, such as seats.
 
     A price of which no usage is named is rated at no usage, a fee at one; usage that does not say
-    when it was is of now. `Invalid` for terms that could not be published, for a key that no price
-    has, and for quantities that are no numbers. Meters need not exist; the unit of one that does is
-    used in the working's words.
+    when it was is of now. `Invalid` for terms that could not be published, and for usage that
+    cannot be rated: see `asked_usage`. Meters need not exist; the unit of one that does is used in
+    the working's words.
     """
     terms.check()
     zone(timezone)
-    _check_usage(terms, usage)
+    asked = asked_usage(terms, quantities, usage)
     with wiring.books.begin(organization_id) as records:
         meters = records.meters.by_keys(terms.meters)
         held = _held(records, codes)
     now = wiring.now_of(organization_id)
     span = Span(now, now)
-    circumstances = Circumstances(timezone=timezone, period=span)
-
-    charges = _charges(terms, span, timezone, named=usage)
+    charges = _charges(terms, span, timezone, named=asked)
 
     def rate(place: int, allowance_left: Decimal | None) -> RatedCharge:
         price = charges[place].price
-        portions = usage.get(price.key, NO_USAGE if price.meter else ONE_FEE)
-        meter = meters.get(price.meter or "")
+        portions = asked.get(price.key)
+        if price.meter is None:
+            return rate_fee(_taken(charges[place], portions))
+        portions = portions or NO_USAGE
+        circumstances = Circumstances(timezone=timezone, period=_around(portions, now))
+        meter = meters.get(price.meter)
         rated = rate_usage(price, portions, circumstances, allowance_left=allowance_left)
         return RatedCharge(charge=charges[place], rated=rated, unit=meter.unit if meter else "")
 
     return _bill(terms, charges, supposed_footing(terms, span, held), rate)
+
+
+def _taken(charge: Charge, portions: Sequence[Portion] | None) -> Charge:
+    """A fee so many times; once where nobody says how many."""
+    if portions is None:
+        return charge
+    with exactly():
+        quantity = sum((portion.quantity for portion in portions), ZERO)
+    return msgspec.structs.replace(charge, quantity=quantity)
+
+
+def _around(portions: Sequence[Portion], now: datetime) -> Span:
+    """The time that stands for the period: up to now, from when the first was used."""
+    times = [portion.starts_at for portion in portions if portion.starts_at is not None]
+    return Span(min((now, *times)), max((now, *times)))
 
 
 def preview_usage(
@@ -111,9 +131,11 @@ def preview_usage(
     customer: str,
     span: Span | None = None,
     period: str = "",
+    quantities: Mapping[str, Decimal] = NONE_NAMED,
     codes: Sequence[str] = (),
 ) -> Preview:
-    """Rate what a customer, by key or id, used; fees are those of one whole period.
+    """Rate what a customer, by key or id, used; fees are those of one whole period, so many of each
+    as `quantities` says, or one.
 
     Within `span`, or in a named period of the customer's calendar, such as 2026-03; without either
     in its last whole month. The usage is that of this moment, a plan's amounts are those in the
@@ -126,6 +148,7 @@ def preview_usage(
         now = time_of(wiring, records, who)
         meters = records.meters.by_keys(terms.meters)
         held = _held(records, codes)
+    taken = _of_fees(terms, quantities)
     terms.check_meters({key: meter.dimensions for key, meter in meters.items()})
     check_measurable(terms, meters)
     if isinstance(terms, PlanVersion):
@@ -140,17 +163,31 @@ def preview_usage(
         if price.meter is not None
     }
     sheet = measure_charges(wiring, organization_id, wanted.values(), as_of=as_of)
-    charges = _charges(terms, span, who.timezone)
+    charges = _charges(terms, span, who.timezone, named=taken)
 
     def rate(place: int, allowance_left: Decimal | None) -> RatedCharge:
         charge = charges[place]
         of = wanted.get(charge.price.key)
         if of is None:
-            return rate_fee(charge)
+            return rate_fee(_taken(charge, taken.get(charge.price.key)))
         usage = sheet.of(of)
         return rate_metered(charge, of.meter, who, usage, as_of, allowance_left=allowance_left)
 
     return _bill(terms, charges, supposed_footing(terms, span, held), rate)
+
+
+def _of_fees(terms: PlanTerms, quantities: Mapping[str, Decimal]) -> dict[str, Sequence[Portion]]:
+    """How many of each fee. Of usage there are the customer's own quantities."""
+    metered = {price.key for price in terms.prices if price.meter is not None}
+    for key in quantities:
+        if key in metered:
+            raise Invalid(
+                "usage_twice",
+                f"The usage of {key!r} is the customer's own, or it is sent.",
+                field=f"quantities/{key}",
+                mend="Leave out either customer, or this quantity. Fees may have one.",
+            )
+    return asked_usage(terms, quantities, {})
 
 
 def _charges(
@@ -166,7 +203,14 @@ def _charges(
 
 def _held(records: Records, codes: Sequence[str]) -> tuple[HeldCoupon, ...]:
     """Coupons as if they had just been redeemed."""
-    offers = [coupon_of(records, code).offer for code in codes]
+    offers = []
+    for index, code in enumerate(codes):
+        try:
+            offers.append(coupon_of(records, code).offer)
+        except Missing as refusal:
+            raise Missing(
+                refusal.code, refusal.message, field=f"coupons/{index}", mend=refusal.mend
+            ) from None
     return tuple(HeldCoupon(offer.key, offer, Decimal(0), 0) for offer in offers)
 
 
@@ -219,20 +263,3 @@ def _line(
 ) -> PreviewedLine:
     printed = to_minor_units(of.rated.amount, terms.currency)
     return PreviewedLine(kind, key, name, of.rated, printed, of.unit)
-
-
-def _check_usage(terms: PlanTerms, usage: Mapping[str, Sequence[Portion]]) -> None:
-    keys = {price.key for price in terms.prices}
-    for key, portions in usage.items():
-        if key not in keys:
-            raise Invalid(
-                "unknown_price",
-                f"No price has the key {key!r}.",
-                field=f"usage/{key}",
-                mend=f"Name one of {', '.join(sorted(keys))}.",
-            )
-        for index, portion in enumerate(portions):
-            try:
-                bounded(portion.quantity, field=f"{index}/quantity")
-            except Refusal as refusal:
-                raise refusal.at(f"usage/{key}") from None

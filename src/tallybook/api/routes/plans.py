@@ -155,12 +155,13 @@ class PricePreviewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """Which prices, and how much of each.
 
     The prices are those of a published `plan` (its latest `version` unless named), or `prices` that
-    are only thought of, with their `currency`. `quantities` gives a price's quantity by its key;
-    `usage` gives it split, for prices that need that. What is not named is rated at no usage; a fee
-    at one.
+    are only thought of, with their `currency`. `quantities` gives a price's quantity by its key, of
+    a fee how many are taken; `usage` gives it split, for prices that go by a dimension or the time
+    of day. What is not named is rated at no usage; a fee at one.
 
     With `customer` the usage is what that customer used from `starts_at` to `ends_at`, or in a
     named `period` such as 2026-03 by its calendar; without any of these in its last whole month.
+    `quantities` are then of fees alone.
     A plan that is sold in several currencies is rated in the customer's, or in `currency`.
 
     Conditions act as on the first bill of a whole period: a plan's own, or those sent with
@@ -223,17 +224,17 @@ def create_price_preview(
             customer=data.customer,
             span=_span(data),
             period=data.period,
+            quantities=data.quantities,
             codes=data.coupons,
         )
     else:
-        usage: dict[str, tuple[Portion, ...]] = {
-            key: (Portion(quantity),) for key, quantity in data.quantities.items()
-        }
+        _check_no_time(data)
         preview = preview_price(
             wiring,
             organization_id,
             terms,
-            usage | data.usage,
+            data.usage,
+            quantities=data.quantities,
             timezone=data.timezone,
             codes=data.coupons,
         )
@@ -251,7 +252,16 @@ def _terms(wiring: Wiring, organization_id: str, data: PricePreviewRequest) -> P
             mend="Send either plan, or prices with their currency.",
         )
     if data.plan is not None:
+        _check_own_conditions(data)
         version = find_plan(wiring, organization_id, data.plan, number=data.version)
+        sold_in = (version.currency, *version.currencies)
+        if data.currency and data.currency not in sold_in:
+            raise Invalid(
+                "plan_not_in_currency",
+                f"Plan {data.plan!r} is not sold in {data.currency[:20]!r}.",
+                field="currency",
+                mend=f"Send one of {', '.join(sold_in)}, or leave it out.",
+            )
         return version.priced_in(data.currency) if data.currency else version
     return PlanTerms(
         plan_key="preview",
@@ -264,13 +274,37 @@ def _terms(wiring: Wiring, organization_id: str, data: PricePreviewRequest) -> P
     )
 
 
+def _check_own_conditions(data: PricePreviewRequest) -> None:
+    """A plan has its own conditions: others would be left out without a word."""
+    for name in ("shared_allowances", "commitments", "spend_limits"):
+        if getattr(data, name):
+            raise Invalid(
+                "plan_has_its_own",
+                "A plan is rated with its own conditions.",
+                field=name,
+                mend="Leave them out, or send prices in place of the plan.",
+            )
+
+
+def _check_no_time(data: PricePreviewRequest) -> None:
+    """Only what a customer used is of a period; usage that is sent says itself when it was."""
+    for name in ("period", "starts_at", "ends_at"):
+        if getattr(data, name):
+            raise Invalid(
+                "period_without_customer",
+                "A period is of what a customer used.",
+                field=name,
+                mend="Send customer too, or leave the time out.",
+            )
+
+
 def _span(data: PricePreviewRequest) -> Span | None:
-    if data.quantities or data.usage:
+    if data.usage:
         raise Invalid(
             "usage_twice",
             "The usage is the customer's own, or it is sent.",
             field="customer",
-            mend="Leave out either customer, or quantities and usage.",
+            mend="Leave out either customer, or usage.",
         )
     if data.starts_at is None and data.ends_at is None:
         return None

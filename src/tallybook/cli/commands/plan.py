@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -125,7 +127,8 @@ def diff(
 
 
 PRICE_EPILOG = (
-    "Example: [cyan]tallybook price pro input=3000000 people=5[/], or what a customer's last month"
+    "Example: [cyan]tallybook price pro input=3000000 people=5[/], by model"
+    " [cyan]tallybook price payg 'input\\[model=large]=3000000'[/], or what a customer's last month"
     " would cost: [cyan]tallybook price pro --customer acme[/]"
 )
 
@@ -135,13 +138,21 @@ def price(
     context: typer.Context,
     key: Key,
     quantity: Annotated[
-        list[str] | None, typer.Argument(help="PRICE=QUANTITY; 0 for what is not named.")
+        list[str] | None,
+        typer.Argument(
+            help="PRICE=QUANTITY; 0 for what is not named. What a price goes by stands before:"
+            " PRICE[DIMENSION=VALUE,…]=QUANTITY, PRICE@TIME=QUANTITY."
+        ),
     ] = None,
     *,
     customer: Annotated[str, typer.Option(help="What this customer used, instead.")] = "",
     period: Annotated[str, typer.Option(help="When, such as 2026-03; last month without.")] = "",
     currency: Annotated[str, typer.Option(help="In another currency of the plan.")] = "",
     version: Annotated[int | None, typer.Option(help="Another than the latest.")] = None,
+    coupon: Annotated[
+        list[str] | None, typer.Option(help="A coupon's code, taken off; repeat it.")
+    ] = None,
+    timezone: Annotated[str, typer.Option(help="Whose clock goes, of what is sent.")] = "",
     locale: Annotated[str, typer.Option(help="The language of the working.")] = "en",
     as_json: AsJson = False,
 ) -> None:
@@ -150,7 +161,9 @@ def price(
         said = {
             "plan": key,
             "version": version,
-            "quantities": dict(map(_pair, quantity or [])),
+            **_asked(quantity or []),
+            "coupons": coupon,
+            "timezone": timezone,
             "customer": customer,
             "period": period,
             "currency": currency,
@@ -164,16 +177,54 @@ def price(
     show_lines(preview["lines"], currency=preview["currency"], total=preview["total"])
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, quantity = text.partition("=")
-    if not equals:
+_ASKED = re.compile(r"(?P<price>[^\[@=]+)(?:@(?P<at>[^\[]+))?(?:\[(?P<split>.+)\])?")
+
+
+def _asked(texts: list[str]) -> dict[str, Any]:
+    """Quantities by price; of a price that is split, or named more than once, its usage."""
+    usage: dict[str, list[dict[str, Any]]] = {}
+    for text in texts:
+        name, equals, quantity = text.rpartition("=")
+        read = _ASKED.fullmatch(name)
+        if not equals or read is None:
+            raise _malformed(text)
+        portion: dict[str, Any] = {"quantity": quantity}
+        if read["at"]:
+            portion["starts_at"] = _time(read["at"])
+        if read["split"]:
+            pairs = [each.partition("=") for each in read["split"].split(",")]
+            if not all(equals for _, equals, _ in pairs):
+                raise _malformed(text)
+            portion["dimensions"] = {name: value for name, _, value in pairs}
+        usage.setdefault(read["price"], []).append(portion)
+    plain = {
+        key: portions[0]["quantity"]
+        for key, portions in usage.items()
+        if len(portions) == 1 and len(portions[0]) == 1
+    }
+    split = {key: portions for key, portions in usage.items() if key not in plain}
+    return {"quantities": plain, "usage": split}
+
+
+def _time(text: str) -> str:
+    try:
+        return datetime.fromisoformat(text).isoformat()
+    except ValueError:
         raise Invalid(
-            "malformed_quantity",
-            f"{text!r} does not say how much of what.",
+            "malformed_time",
+            f"{text!r} is no time.",
             field="quantity",
-            mend="Write PRICE=QUANTITY, such as input=3000000.",
-        )
-    return name, quantity
+            mend="Write PRICE@TIME=QUANTITY, such as energy@2026-07-01T17:00Z=30.",
+        ) from None
+
+
+def _malformed(text: str) -> Invalid:
+    return Invalid(
+        "malformed_quantity",
+        f"{text!r} does not say how much of what.",
+        field="quantity",
+        mend="Write PRICE=QUANTITY, such as input=3000000 or 'input[model=large]=3000000'.",
+    )
 
 
 def _rule(rule: Mapping[str, Any]) -> str:
