@@ -46,7 +46,7 @@ def bills(story: Story, customer: str = "acme") -> list[tuple[str, str, list[tup
 
 
 def _of(line: Answer) -> str:
-    return line["name"] if line["kind"] == "coupon" else line["price_key"]
+    return str(line["name"] if line["kind"] == "coupon" else line["price_key"])
 
 
 # ── an AI company: matrix, rate card, ramped commitment, coupons, an upgrade that is undone ──
@@ -86,7 +86,7 @@ PROMISE: Answer = {
 
 
 def _api_plan(key: str, fee: str) -> Answer:
-    base = {"key": "base", "rule": {"model": "flat", "amount": fee}, "timing": "in_advance"}
+    base: Answer = {"key": "base", "rule": {"model": "flat", "amount": fee}, "timing": "in_advance"}
     prices = [{"name": price["key"].title(), **price} for price in (base, TOKENS, TOOLS)]
     terms = {"key": key, "name": key.title(), "currency": "EUR", "prices": prices}
     return {**terms, "commitments": [PROMISE]}
