@@ -26,6 +26,7 @@ from tallybook.domain.invoicing.footing import (
     looks_back,
     next_use,
     place_of,
+    use_number,
     yearly,
 )
 from tallybook.domain.invoicing.invoice import Invoice, LineKind, Occasion
@@ -202,7 +203,7 @@ class Footings:
                 self._earlier[counting] += earlier_lines_of(invoice, of_another=True)
         for line in invoice.lines:
             if line.kind is LineKind.COUPON:
-                number = int(line.working[0].terms["use"])
+                number = use_number(line.working)
                 takes = any(step.code != TAKEN_BACK for step in line.working)
                 self._uses[line.price_key].append(
                     CouponUse(number, -line.amount_minor, invoice.created_at, takes)
@@ -322,7 +323,7 @@ def _recalled_coupons(
     if redrawing is not None:
         records.coupons.of_customers([subscription.customer_id], locked=True)
     own = {
-        line.price_key: int(line.working[0].terms["use"])
+        line.price_key: use_number(line.working)
         for line in invoice.lines
         if line.kind is LineKind.COUPON
     }

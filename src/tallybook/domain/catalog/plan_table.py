@@ -15,6 +15,7 @@ from tallybook.domain.catalog.models.tiers import Tier
 from tallybook.domain.catalog.plan import PlanVersion
 from tallybook.domain.catalog.price import Price, Timing
 from tallybook.domain.kernel.decimals import plain
+from tallybook.domain.kernel.plurals import unit_for
 
 
 class RowKind(StrEnum):
@@ -118,4 +119,6 @@ def grant_in_short(grant: Grant, feature: Feature | None) -> str:
 
 def limit_in_short(limit: Decimal | None, feature: Feature) -> str:
     """A limit with its unit, or that there is none."""
-    return "unlimited" if limit is None else f"{plain(limit)} {feature.unit}".rstrip()
+    if limit is None:
+        return "unlimited"
+    return f"{plain(limit)} {unit_for(limit, feature.unit, {}, 'en')}".rstrip()

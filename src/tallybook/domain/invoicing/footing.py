@@ -365,6 +365,14 @@ def held_coupons(
     return tuple(held)
 
 
+def use_number(working: Iterable[Step]) -> int:
+    """Which use of its coupon a line is, by its steps.
+
+    The first, where none says it: who emptied a working by hand is told so by verifying.
+    """
+    return next((int(step.terms["use"]) for step in working if "use" in step.terms), 1)
+
+
 def next_use(taken: Iterable[CouponUse]) -> int:
     """The number of a coupon's line on the next bill."""
     return 1 + max((use.number for use in taken), default=0)

@@ -37,6 +37,7 @@ class SharedUnits:
             for allowance in footing.plan.shared_allowances
         }
         self._used = {allowance.key: ZERO for allowance in footing.plan.shared_allowances}
+        self._units: dict[str, set[str]] = {key: set() for key in self._used}
 
     def left_for(self, price_key: str) -> Decimal | None:
         """What is left for a price; None where it shares no allowance."""
@@ -48,10 +49,13 @@ class SharedUnits:
             return self._granted[allowance.key] + carried - self._used[allowance.key]
 
     def take(self, charged: RatedCharge) -> None:
-        """Note what a rated price was covered with."""
-        allowance = self._of.get(charged.charge.price.key)
+        """Note what a rated price was covered with, and in which unit it is priced."""
+        price = charged.charge.price
+        allowance = self._of.get(price.key)
         if allowance is None:
             return
+        unit = price.conversion.unit if price.conversion is not None else charged.unit
+        self._units[allowance.key].add(unit)
         with exactly():
             for step in charged.rated.working:
                 if step.code == "allowance":
@@ -67,7 +71,13 @@ class SharedUnits:
                 name=allowance.name,
                 service_period=self._footing.service_period,
                 rated=RatedLine(used, ZERO, tuple(self._steps(allowance, used))),
+                unit=self._unit(allowance),
             )
+
+    def _unit(self, allowance: SharedAllowance) -> str:
+        """The unit of an allowance, where all prices that share it are priced in one."""
+        units = self._units[allowance.key]
+        return next(iter(units)) if len(units) == 1 else ""
 
     def _steps(self, allowance: SharedAllowance, used: Decimal) -> Iterator[Step]:
         carried = self._carried[allowance.key]

@@ -107,9 +107,9 @@ _ONE = (
     " delivery device document email event execution file gigabyte hour image invocation item job"
     " key kilobyte kilometer kilometre label license lookup megabyte member message meter metre"
     " mile millisecond minute month node operation order page participant payment person pixel"
-    " point process query record reply request resolution row run scan search seat second session"
-    " site sms step subscriber task terabyte test ticket token train transaction trip unit user"
-    " vehicle view visit week word year"
+    " point process project query record reply request resolution row run scan search seat second"
+    " session site sms step subscriber task terabyte test ticket token train transaction trip unit"
+    " user vehicle view visit week word year"
 )
 _IRREGULAR = {"box": "boxes", "person": "people", "sms": "sms", "search": "searches"}
 

@@ -9,24 +9,24 @@ from tallybook.domain.catalog.in_force import InForce, Prorates
 from tallybook.domain.catalog.working import ZERO, Sentences, Step
 
 _IN_FORCE = {
-    "en": "In force for {parts} of {of_parts} TIMES: WHAT in that share",
-    "sv": "Gäller i {parts} av {of_parts} TIMES: WHAT i den andelen",
-    "de": "In Kraft für {parts} von {of_parts} TIMES: WHAT zu diesem Anteil",
+    "en": "In force for {parts} of {of_parts} {of_parts:TIMES}: WHAT in that share",
+    "sv": "Gäller i {parts} av {of_parts} {of_parts:TIMES}: WHAT i den andelen",
+    "de": "In Kraft für {parts} von {of_parts} {of_parts:TIMES}: WHAT zu diesem Anteil",
 }
 _SHRUNK: Mapping[Prorates, Mapping[str, str]] = {
     Prorates.UNITS: {
         "en": "included units and tiers",
-        "sv": "inkluderade enheter och steg",
+        "sv": "enheter och nivåer som ingår",
         "de": "enthaltene Einheiten und Staffeln",
     },
     Prorates.ALL: {
-        "en": "included units, tiers, flat amounts and limits",
-        "sv": "inkluderade enheter, steg, fasta belopp och gränser",
+        "en": "included units, tiers, flat fees and limits",
+        "sv": "enheter som ingår, nivåer, fasta avgifter och gränser",
         "de": "enthaltene Einheiten, Staffeln, Festbeträge und Grenzen",
     },
 }
-_DAYS = {"en": "days", "sv": "dagar", "de": "Tagen"}
-_PARTS = {"en": "parts", "sv": "delar", "de": "Teilen"}
+_DAYS = {"en": "day|days", "sv": "dag|dagar", "de": "Tag|Tagen"}
+_PARTS = {"en": "part|parts", "sv": "del|delar", "de": "Teil|Teilen"}
 
 
 def in_force_step(within: InForce) -> Step:

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tallybook.domain.catalog.coupon import CouponOffer, KeptCoupon, Redemption
 from tallybook.domain.invoicing.discounts_back import TAKEN_BACK
-from tallybook.domain.invoicing.footing import CouponUse
+from tallybook.domain.invoicing.footing import CouponUse, use_number
 from tallybook.domain.invoicing.invoice import InvoiceStatus, LineKind
 from tallybook.domain.kernel.errors import Conflicting
 from tallybook.domain.rating.rated_line import Step
@@ -183,7 +183,7 @@ class SqlCoupons:
         found: dict[str, list[CouponUse]] = defaultdict(list)
         for row in self._connection.execute(query):
             working: tuple[Step, ...] = row.working
-            number = int(working[0].terms["use"])
+            number = use_number(working)
             takes = any(step.code != TAKEN_BACK for step in working)
             use = CouponUse(number, -int(row.amount_minor), row.created_at, takes)
             found[row.price_key].append(use)
