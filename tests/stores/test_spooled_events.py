@@ -233,7 +233,8 @@ def test_a_table_that_has_lost_events_is_told_of(
             log.position()
         with columnar.client() as client:
             client.command("ALTER TABLE events DELETE WHERE id = 'a' SETTINGS mutations_sync = 1")
-    wait_until(lambda: refused_by(log) == "events_missing")
+        wait_until(lambda: refused_by(log) == "events_missing")
+    assert refused_by(log) == "events_missing", "also once it would take events again"
 
 
 def test_what_was_learned_late_is_learned_once(
