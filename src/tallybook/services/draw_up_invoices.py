@@ -29,6 +29,7 @@ from tallybook.domain.invoicing.reckoned import (
     plan_versions_of,
     reckoning_of,
 )
+from tallybook.domain.invoicing.used_until import with_used_until
 from tallybook.domain.invoicing.whole_bill import billed_by, rate_bill
 from tallybook.domain.kernel.errors import Missing
 from tallybook.domain.kernel.money import minor_digits
@@ -96,7 +97,11 @@ class Boundary:
     @property
     def wanted(self) -> list[Wanted]:
         """The usage that must be measured before this can be rated."""
-        return [wanted for _, wanted in self.charges if wanted is not None]
+        found = [wanted for _, wanted in self.charges if wanted is not None]
+        for charge, wanted in self.charges:
+            if wanted is not None and charge.left_at:
+                found += [wanted.until(at) for at in charge.left_at]
+        return found
 
 
 def load_contracts(
@@ -241,25 +246,30 @@ def draw_up(
         charge, wanted = boundary.charges[place]
         if wanted is None:
             return rate_fee(charge)
-        usage = sheet.of(wanted)
         meter, who = wanted.meter, boundary.customer
-        return rate_metered(
-            charge,
-            meter,
-            who,
-            usage,
-            as_of,
-            allowance_left=allowance_left,
-            pool=wanted.pool,
-            billed=billed_by(charge, footing),
-        )
+
+        def rated(of: Wanted) -> RatedCharge:
+            return rate_metered(
+                charge,
+                meter,
+                who,
+                sheet.of(of),
+                as_of,
+                allowance_left=allowance_left,
+                pool=wanted.pool,
+                billed=billed_by(charge, footing),
+            )
+
+        parts = [(at, rated(wanted.until(at))) for at in charge.left_at]
+        return with_used_until(rated(wanted), parts, digits=digits, timezone=who.timezone)
+
+    digits = minor_digits(boundary.plan.currency)
 
     conditions: tuple[ConditionLine, ...] = ()
     if footing is None:
         rated = [rate(place) for place in range(len(boundary.charges))]
     else:
         charges = [charge for charge, _ in boundary.charges]
-        digits = minor_digits(boundary.plan.currency)
         rated, conditions = rate_bill(charges, rate, footing, digits=digits)
     invoice = assemble_invoice(
         organization_id=organization_id,

@@ -76,6 +76,7 @@ class Footings:
                 _since(each, plans, each.period.starts),
                 keeps_units=any(plan.keeps_units for plan in plans),
                 of_customer=any(plan.counts_customer for plan in plans),
+                is_changed=bool(each.change_count),
             )
             for each, plans in found
         ]
@@ -276,6 +277,7 @@ def recall_footing(
         before=place_of(invoice),
         keeps_units=any(each.keeps_units for each in plans.values()),
         of_customer=plan.counts_customer,
+        is_changed=bool(subscription.change_count),
         drawn_up=(invoice.created_at, invoice.boundary),
         turn=invoice.turn,
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from tallybook.domain.catalog.price import Price
 from tallybook.domain.customers.customer import Customer
@@ -59,6 +59,10 @@ class Wanted:
         if self.pool is None:
             return (self.of,)
         return [CustomerPeriod(customer, self.of.span) for customer in self.pool]
+
+    def until(self, at: datetime) -> Wanted:
+        """The same up to a time within its span."""
+        return replace(self, of=CustomerPeriod(self.of.customer, Span(self.of.span.starts, at)))
 
 
 def wanted_by(

@@ -14,6 +14,7 @@ from tallybook.domain.invoicing.charges import Charge, RatedCharge, rate_fee, ra
 from tallybook.domain.invoicing.footing import Footing
 from tallybook.domain.invoicing.invoice import Invoice, LineItem, LineKind, Occasion
 from tallybook.domain.invoicing.reckoned import charges_reckoned, plan_versions_of
+from tallybook.domain.invoicing.used_until import with_used_until
 from tallybook.domain.invoicing.verification import Verification, charge_of, verify
 from tallybook.domain.invoicing.whole_bill import billed_by, rate_bill
 from tallybook.domain.kernel.money import minor_digits
@@ -163,23 +164,31 @@ def _rate(
         return rate_fee(charge)
     who = invoice.used_by
     pool = _pool(facts, number)
-    as_of = invoice.as_of
     wanted = wanted_by(charge.price, meter, who, charge.service_period, pool)
-    if wanted.split.each_event:
-        sheet = measure_charges(wiring, facts.organization_id, [wanted], as_of=as_of)
-        usage = list(sheet.of(wanted))
-    else:
-        usage = _measured(wiring, facts, wanted)
-    return rate_metered(
-        charge,
-        meter,
-        who,
-        usage,
-        as_of,
-        allowance_left=allowance_left,
-        pool=pool,
-        billed=billed_by(charge, facts.footing),
-    )
+
+    def rated(of: Wanted) -> RatedCharge:
+        return rate_metered(
+            charge,
+            meter,
+            who,
+            _usage(wiring, facts, of),
+            invoice.as_of,
+            allowance_left=allowance_left,
+            pool=pool,
+            billed=billed_by(charge, facts.footing),
+        )
+
+    parts = [(at, rated(wanted.until(at))) for at in charge.left_at]
+    digits = minor_digits(invoice.currency)
+    return with_used_until(rated(wanted), parts, digits=digits, timezone=who.timezone)
+
+
+def _usage(wiring: Wiring, facts: Facts, wanted: Wanted) -> list[Usage]:
+    """The usage of a charge, or of a part of it, counted anew."""
+    if not wanted.split.each_event:
+        return _measured(wiring, facts, wanted)
+    as_of = facts.invoice.as_of
+    return list(measure_charges(wiring, facts.organization_id, [wanted], as_of=as_of).of(wanted))
 
 
 def _measured(wiring: Wiring, facts: Facts, wanted: Wanted) -> list[Usage]:

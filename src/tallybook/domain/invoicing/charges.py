@@ -6,6 +6,7 @@ Rules: docs/semantics/invoicing.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -43,7 +44,8 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A price that is owed for `service_period`, and the share of a full period that this is.
 
     Of a fee also how many, and whether it is charged or given back. Of usage whose price shrinks
-    with its time, `in_force` is for how much of its period it is. `plan_version_id` is the version
+    with its time, `in_force` is for how much of its period it is; `left_at` is when plans with a
+    promise were left for others that have the very same price. `plan_version_id` is the version
     that the price is of; "" where it is only thought of.
     """
 
@@ -55,6 +57,7 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     side: Side = Side.CHARGE
     plan_version_id: str = ""
     in_force: InForce | None = None
+    left_at: tuple[datetime, ...] = ()
 
 
 class RatedCharge(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -168,9 +168,10 @@ class _Book:
             for act in self._acted
             if not prices or (act.condition.prices and set(act.condition.prices) <= set(prices))
         }
+        until = self.footing.counts_until
         return sum(
             (
-                each.amount
+                each.amount if until is None else each.counted_until(until)
                 for each in self._counted
                 if each.counts_from in over.span
                 and (is_wide or not each.of_another)
@@ -246,7 +247,14 @@ def _countable(priced: Iterable[PricedLine], footing: Footing) -> Iterator[Earli
         starts = each.service_starts
         if starts < full.ends:
             starts = counts_from(starts, each.amount, period)
-        yield EarlierLine(each.price_key, LineKind.PRICE, starts, each.amount)
+        yield EarlierLine(
+            each.price_key,
+            LineKind.PRICE,
+            starts,
+            each.amount,
+            service_starts=each.service_starts,
+            until=each.until,
+        )
 
 
 def _promised(book: _Book, commitment: Commitment, over: Counted) -> Decimal:

@@ -30,7 +30,8 @@ class PricedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     for the one whose conditions hold. `is_of_next` says that it is charged for what comes after the
     period, under another version. `gives_back` is the time of a fee that is given back; `less` what
     a line of usage gives back of earlier times, above zero: its amount is what is left of it.
-    `is_refundable` says that later bills may give it back.
+    `is_refundable` says that later bills may give it back. `until` is what it came to by the times
+    that plans were left.
     """
 
     price_key: str
@@ -44,6 +45,7 @@ class PricedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     gives_back: Span | None = None
     less: Mapping[Span, Decimal] = {}
     is_refundable: bool = False
+    until: Mapping[datetime, Decimal] = {}
 
 
 def coupon_lines(

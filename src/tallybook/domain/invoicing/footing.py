@@ -18,6 +18,7 @@ from tallybook.domain.catalog.plan import PlanTerms
 from tallybook.domain.catalog.spending import Per
 from tallybook.domain.invoicing.discounts_back import PrintedLine
 from tallybook.domain.invoicing.invoice import Invoice, InvoiceHeader, LineKind, Occasion
+from tallybook.domain.invoicing.used_until import used_until
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import from_units, minor_digits
 from tallybook.domain.kernel.shares import NOTHING, WHOLE, Share
@@ -36,6 +37,7 @@ from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.domain.subscriptions.timeline import FOREVER, Segment
 
 _TICK = timedelta(microseconds=1)
+_NOTHING = Decimal(0)
 
 KEPT = "allowance_kept"
 """The step that says what is carried into the next period: the next bill goes by it."""
@@ -46,7 +48,7 @@ class EarlierLine(msgspec.Struct, frozen=True, gc=False):
 
     It belongs to the time that `counts_from` lies in. `amount` is the printed one, in major units.
     `carried` is what an allowance left. `of_another` says that it is of another subscription of the
-    customer's.
+    customer's. `until` is what it came to by the times that plans were left.
     """
 
     price_key: str
@@ -55,6 +57,19 @@ class EarlierLine(msgspec.Struct, frozen=True, gc=False):
     amount: Decimal
     carried: tuple[Carried, ...] = ()
     of_another: bool = False
+    service_starts: datetime | None = None
+    until: Mapping[datetime, Decimal] = {}
+
+    def counted_until(self, at: datetime) -> Decimal:
+        """What of it counts for a plan that was left at `at`: nothing of what is for later.
+
+        What is given back counts always: it was charged before.
+        """
+        is_price = self.kind is LineKind.PRICE and self.service_starts is not None
+        if not is_price or self.amount < 0:
+            return self.amount
+        assert self.service_starts is not None, "looked at above"
+        return _NOTHING if self.service_starts >= at else self.until.get(at, self.amount)
 
 
 class EarlierWanted(msgspec.Struct, frozen=True):
@@ -63,7 +78,8 @@ class EarlierWanted(msgspec.Struct, frozen=True):
     `before` is a bill's place: the start of its period, and its place among bills of that start.
     `keeps_units` asks for the last line of each allowance, however old; `of_customer` for those of
     the customer's other subscriptions too; `drawn_up` is when the bill was, and its period's end;
-    `turn` its place among all of the customer's. `usage_of` are prices whose usage may be given
+    `turn` its place among all of the customer's; `is_changed` that it may have left plans with a
+    promise. `usage_of` are prices whose usage may be given
     back.
     """
 
@@ -75,6 +91,7 @@ class EarlierWanted(msgspec.Struct, frozen=True):
     drawn_up: tuple[datetime, datetime] | None = None
     turn: int | None = None
     usage_of: tuple[str, ...] = ()
+    is_changed: bool = False
 
 
 class CouponUse(msgspec.Struct, frozen=True):
@@ -329,7 +346,19 @@ def earlier_lines_of(invoice: Invoice, *, of_another: bool = False) -> list[Earl
         if not of_another:
             starts = counts_from(starts, amount, invoice.period)
         kept = kept_by(line.working) if line.kind is LineKind.ALLOWANCE else ()
-        counted.append(EarlierLine(line.price_key, line.kind, starts, amount, kept, of_another))
+        until = used_until(line.working) if line.proof is not None else {}
+        counted.append(
+            EarlierLine(
+                line.price_key,
+                line.kind,
+                starts,
+                amount,
+                kept,
+                of_another,
+                service_starts=line.service_period.starts,
+                until=until,
+            )
+        )
     return counted
 
 

@@ -6,7 +6,7 @@ charged by each price for the time that it was in force. Rules: docs/semantics/p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -93,6 +93,7 @@ def _charges(
     billed = billed_after(course, reckoning, ended)
     versions = [plans[name] for name in plan_versions_of(course.subscription, course.changes)]
     keys = dict.fromkeys(price.key for version in versions for price in version.prices)
+    promising = {version.id for version in versions if version.commitments or version.spend_limits}
     before = reckoning.before
     known = course_of(known_by(course.subscription, before.changes), course.changes)
     for key in keys:
@@ -116,7 +117,7 @@ def _charges(
                 until = then.until
             yield from _fees(course, prices, Timing.IN_ADVANCE, then, until)
         if ended is not None:
-            yield from _usage(course, prices, ended)
+            yield from _usage(course, prices, ended, promising)
 
 
 def _fees(
@@ -178,20 +179,49 @@ def _charge(part: Part[OwedFee], plan_version_id: str) -> Charge:
     )
 
 
-def _usage(course: Course, prices: Mapping[str, Price], ended: Span) -> Iterator[Charge]:
-    """Usage of the period by the price in force; of a trial and of a pause there is none."""
-    spans: list[tuple[Price, Span, Cycle]] = []
+class _Used(msgspec.Struct):
+    """A price that is in force for a span of the period, through changes that leave it as it is."""
+
+    price: Price
+    span: Span
+    cycle: Cycle
+    version: str
+    left_at: tuple[datetime, ...] = ()
+
+    def goes_on(self, price: Price, span: Span, version: str, *, settles: bool) -> bool:
+        """Whether the price is the same after it; if so it lasts on.
+
+        `settles` says that the version that it was of may have a promise to be settled then.
+        """
+        if self.price != price or self.span.ends != span.starts:
+            return False
+        if settles and version != self.version:
+            self.left_at = (*self.left_at, span.starts)
+        self.span, self.version = Span(self.span.starts, span.ends), version
+        return True
+
+
+def _usage(
+    course: Course, prices: Mapping[str, Price], ended: Span, promising: Set[str]
+) -> Iterator[Charge]:
+    """Usage of the period by the price in force; of a trial and of a pause there is none.
+
+    `promising` are the versions with conditions that are settled when they are left.
+    """
+    used: list[_Used] = []
     for segment in cut(course.line, ended):
-        price = prices.get(segment.terms.plan_version_id)
+        version = segment.terms.plan_version_id
+        price, span = prices.get(version), segment.span
         if price is None or price.meter is None or not segment.terms.is_charged:
             continue
-        span = segment.span
-        if spans and spans[-1][0] == price and spans[-1][1].ends == span.starts:
-            span = Span(spans.pop()[1].starts, span.ends)
-        spans.append((price, span, segment.terms.cycle))
-    for price, span, cycle in spans:
-        version = version_of(course, prices, price, span.starts)
-        yield usage_charge(price, span, cycle, version, course.basis.counting)
+        if not used or not used[-1].goes_on(
+            price, span, version, settles=used[-1].version in promising
+        ):
+            used.append(_Used(price, span, segment.terms.cycle, version))
+    for each in used:
+        version = version_of(course, prices, each.price, each.span.starts)
+        charge = usage_charge(each.price, each.span, each.cycle, version, course.basis.counting)
+        yield msgspec.structs.replace(charge, left_at=each.left_at) if each.left_at else charge
 
 
 def _counted_until(course: Course, ends: datetime) -> datetime:

@@ -12,6 +12,7 @@ from tallybook.domain.invoicing.coupon_lines import PricedLine
 from tallybook.domain.invoicing.discounts_back import billed_before
 from tallybook.domain.invoicing.footing import Footing
 from tallybook.domain.invoicing.shared_units import SharedUnits
+from tallybook.domain.invoicing.used_until import used_until
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import from_units, round_decimal, to_units
 from tallybook.domain.subscriptions.reckoning import Side
@@ -72,6 +73,7 @@ def priced_lines(
             gives_back=each.charge.service_period if each.charge.side is Side.CREDIT else None,
             less=_less(each, digits),
             is_refundable=not each.charge.price.meter,
+            until=used_until(each.rated.working) if each.charge.left_at else {},
         )
         for each in rated
     ]

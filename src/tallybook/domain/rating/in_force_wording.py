@@ -42,7 +42,15 @@ def _code(prorates: Prorates, *, is_by_day: bool) -> str:
     return code if is_by_day else f"{code}_parts"
 
 
+_USED_UNTIL = {
+    "en": "Of it {charged} for usage until {until}, when the plan was another",
+    "sv": "Därav {charged} för användning till {until}, då planen var en annan",
+    "de": "Davon {charged} für Nutzung bis {until}, als der Plan ein anderer war",
+}
+
 SENTENCES: Sentences = {
+    "used_until": _USED_UNTIL,
+} | {
     _code(prorates, is_by_day=is_by_day): {
         language: sentence.replace("TIMES", words[language]).replace("WHAT", shrunk[language])
         for language, sentence in _IN_FORCE.items()

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from tallybook.domain.invoicing.discounts_back import (
     CouponWorking,
@@ -18,9 +18,11 @@ from tallybook.domain.invoicing.discounts_back import (
 )
 from tallybook.domain.invoicing.footing import EarlierLine, EarlierWanted, counts_from, kept_by
 from tallybook.domain.invoicing.invoice import InvoiceStatus, LineKind, Occasion
+from tallybook.domain.invoicing.used_until import USED_UNTIL, used_until
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.kernel.money import from_units, minor_digits
-from tallybook.stores.sql.database import Instant
+from tallybook.domain.rating.rated_line import Step
+from tallybook.stores.sql.database import Document, Instant
 from tallybook.stores.sql.invoices import INVOICE_LINES, INVOICES
 from tallybook.stores.sql.subscriptions import SUBSCRIPTIONS
 from tallybook.stores.sql.unnested import unnested
@@ -69,6 +71,8 @@ class SqlEarlierLines:
                     counts_from(row.service_starts, amount, period),
                     amount,
                     kept_by(row.working or ()),
+                    service_starts=row.service_starts,
+                    until=used_until(row.working or ()),
                 )
             )
         for row in self._of_others([each for each in wanted if each.of_customer]):
@@ -184,7 +188,12 @@ class SqlEarlierLines:
             _LINE.kind.not_in([LineKind.ALLOWANCE.value, LineKind.COUPON.value]),
             _LINE.service_starts >= asked.c.since,
         )
-        yield from self._connection.execute(counted.add_columns(sa.null().label("working")))
+        working: sa.ColumnElement[Any] = sa.null()
+        if any(each.is_changed for each in wanted):
+            tells = sa.type_coerce(_LINE.working, JSONB).contains([{"code": USED_UNTIL}])
+            told = sa.case((tells, sa.type_coerce(_LINE.working, JSONB)), else_=sa.null())
+            working = sa.type_coerce(told, Document(tuple[Step, ...] | None))
+        yield from self._connection.execute(counted.add_columns(working.label("working")))
         keeping = [_row(each) for each in wanted if each.keeps_units]
         if not keeping:
             return
