@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from bench.served import Served
 
-from simulation.killing import Course, WrongError, go_through, main
+from simulation.killing import Course, WrongError, go_through, main, wait_until
 
 SENDERS = 8
 Event = dict[str, Any]
@@ -235,6 +235,7 @@ def _load_and_kill(server: Served, key: str, tally: Tally, chance: random.Random
     for sender in senders:
         sender.start()
     time.sleep(chance.uniform(0.05, 1.5))
+    wait_until(lambda: tally.acknowledged, stop)
     server.kill()
     for sender in senders:
         sender.join()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Protocol, TypeVar
 from bench.served import Served, start
 
 MOST_SECONDS_TO_READY = 10
+PATIENCE_SECONDS = 120
 
 
 class WrongError(AssertionError):
@@ -52,6 +54,17 @@ class Course:
         if self.slow_starts:
             said.append(f"SLOW: {self.slow_starts} starts above {MOST_SECONDS_TO_READY} s")
         return ", ".join(said)
+
+
+def wait_until(claim: Callable[[], object], stop: threading.Event) -> None:
+    """Go on once so much was done, however slow the machine; or once `stop` says there is no more.
+
+    Without it a slow machine kills a server that was never at work, and finds nothing wrong.
+    """
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while not claim() and not stop.wait(0.01):
+        if time.monotonic() > give_up_at:
+            raise WrongError(f"nothing was done in {PATIENCE_SECONDS} seconds")
 
 
 class Trial(Protocol):

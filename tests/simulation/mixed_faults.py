@@ -25,7 +25,7 @@ from bench.served import Served
 
 from simulation import ingest_faults as ingest
 from simulation.ingest_faults import Client, Event, Tally
-from simulation.killing import Course, WrongError, go_through, main
+from simulation.killing import Course, WrongError, go_through, main, wait_until
 
 SENDERS = 4
 _NO_ANSWER = (OSError, http.client.HTTPException, ValueError)
@@ -402,6 +402,7 @@ def _load_and_kill(server: Served, key: str, account: Account, chance: random.Ra
     for thread in threads:
         thread.start()
     stop.wait(chance.uniform(0.3, 4.0))
+    wait_until(lambda: account.corrected, stop)
     if chance.random() < 0.7:  # within a correction, as far as that can be met
         about_to.clear()
         about_to.wait(2)

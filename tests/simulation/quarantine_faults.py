@@ -24,7 +24,7 @@ from typing import Any
 from bench.served import Served
 
 from simulation.ingest_faults import Client, Event, set_up
-from simulation.killing import Course, WrongError, go_through, main
+from simulation.killing import Course, WrongError, go_through, main, wait_until
 
 SENDERS = 3
 NEVER = "c0"
@@ -39,10 +39,14 @@ TO_INTEGER = [{"do": "cast", "property": "value", "to": "integer"}]
 
 @dataclass
 class Acknowledged:
-    """The ids that the server gave its word for, and the events that it gave none for."""
+    """The ids that the server gave its word for, and the events that it gave none for.
+
+    Of those held some are `to_replay`: the others are discarded.
+    """
 
     accepted: set[str] = field(default_factory=set)
     held: set[str] = field(default_factory=set)
+    to_replay: set[str] = field(default_factory=set)
     unanswered: list[list[Event]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     next_id: int = 0
@@ -72,6 +76,8 @@ class Acknowledged:
                 verdict = left.get(index, "accepted")
                 if verdict == "quarantined":
                     self.held.add(event["id"])
+                    if event["customer"] != NEVER:
+                        self.to_replay.add(event["id"])
                 elif verdict == "accepted":
                     self.accepted.add(event["id"])
                 elif verdict not in {"duplicate", "rejected"}:  # sent again after a kill
@@ -218,8 +224,11 @@ def _load_and_kill(server: Served, key: str, told: Acknowledged, chance: random.
         work = [pool.submit(put_load, server.url, key, told, seed, stop) for seed in seeds]
         work.append(pool.submit(settle_held, server.url, key, stop))
         time.sleep(chance.uniform(0.2, 2))
-        server.kill()
-        stop.set()
+        try:
+            wait_until(lambda: told.to_replay, stop)
+        finally:
+            server.kill()
+            stop.set()
         for done in work:
             done.result()
 
