@@ -36,6 +36,7 @@ class Wardrobe(msgspec.Struct):
     best: Coat | Hat
     all_of_it: list[Coat | Hat] = []
     by_owner: dict[str, Colour] = {}
+    allowed: frozenset[Colour] = frozenset()
     side: Literal["left", "right"] = "left"
     name: str = ""
 
@@ -51,6 +52,7 @@ class Wardrobe(msgspec.Struct):
         (Wardrobe, "all_of_it/3/colour", ("red", "blue"), "in a list"),
         (Wardrobe, "by_owner/.../", (), "a path that leads nowhere"),
         (Wardrobe, "by_owner/...", ("red", "blue"), "in a map"),
+        (Wardrobe, "allowed/0", ("red", "blue"), "in a set, as the scopes of a key"),
         (Wardrobe, "side", ("left", "right"), "texts written out"),
         (Wardrobe, "name", (), "any text"),
         (Wardrobe, "", (), "an object"),

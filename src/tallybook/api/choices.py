@@ -47,7 +47,7 @@ def _below(kind: Any, part: str) -> Iterator[shapes.Type]:
     match kind:
         case shapes.StructType():
             yield from (field.type for field in kind.fields if field.encode_name == part)
-        case shapes.ListType() | shapes.VarTupleType() | shapes.SetType():
+        case shapes.ListType() | shapes.VarTupleType() | shapes.SetType() | shapes.FrozenSetType():
             yield kind.item_type
         case shapes.DictType():
             yield kind.value_type
