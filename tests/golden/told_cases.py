@@ -319,6 +319,19 @@ def around_the_rule() -> Iterator[Told]:
     yield rated("an allowance that covers all, matrix", MATRIX, "400", allowance="1000")
     yield rated("minimum", PER_UNIT, "1", minimum="5")
     yield rated("minimum, none", TIMES, [], "kWh", minimum="5")
+    yield Told(
+        title="in force for a part of the period",
+        working=(step("in_force_all", "0", "0", parts="20", of_parts="30"),),
+    )
+    yield Told(
+        title="a price of two plans, the first of which had a promise",
+        working=(
+            step("per_unit", "50", "5"),
+            msgspec.structs.replace(
+                step("used_until", "0", "2", charged="20"), labels={"at": "2026-07-15 00:00"}
+            ),
+        ),
+    )
     yield rated("below zero", PER_UNIT, "-3")
     yield rated("below zero, a credit", PER_UNIT, "-1", negative_quantity="credit")
 

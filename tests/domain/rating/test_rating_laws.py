@@ -20,6 +20,7 @@ from tallybook.domain.rating.rate import rate_price, rate_prices, rate_usage
 from tallybook.domain.rating.rerate import rerate
 
 amounts = st.decimals(0, 1000, places=6)
+percentages = st.decimals(0, 100, places=4)
 quantities = st.decimals(0, 100_000, places=3)
 sizes = st.decimals("0.001", 5000, places=3)
 
@@ -28,7 +29,8 @@ sizes = st.decimals("0.001", 5000, places=3)
 def tier_lists(draw: st.DrawFn, *fields: str) -> list[dict[str, Any]]:
     widths = draw(st.lists(sizes, max_size=4))
     ends = [*accumulate(widths), None]
-    return [{"up_to": end} | {name: draw(amounts) for name in fields} for end in ends]
+    drawn = {name: percentages if name == "rate_pct" else amounts for name in fields}
+    return [{"up_to": end} | {name: draw(each) for name, each in drawn.items()} for end in ends]
 
 
 def rules_of(model: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[AnyRule]:
@@ -37,7 +39,6 @@ def rules_of(model: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[
 
 
 TIERS = tier_lists("unit_amount", "flat_amount")
-percentages = st.decimals(0, 100, places=4)
 growing = st.one_of(
     rules_of("flat", amount=amounts),
     rules_of("per_unit", unit_amount=amounts),

@@ -24,7 +24,7 @@ USED_UNTIL = "used_until"
 
 def used_until_step(at: datetime, rated: RatedLine, *, digits: int, timezone: str) -> Step:
     """What usage up to `at` costs by itself, as it would have been printed then."""
-    labels = {"at": at.isoformat(), "until": f"{at.astimezone(zone(timezone)):%Y-%m-%d %H:%M}"}
+    labels = {"instant": at.isoformat(), "at": f"{at.astimezone(zone(timezone)):%Y-%m-%d %H:%M}"}
     terms = {"charged": round_decimal(rated.amount, digits)}
     return Step(USED_UNTIL, rated.quantity, ZERO, ZERO, terms, labels)
 
@@ -50,7 +50,7 @@ def with_used_until(
 def used_until(working: Iterable[Step]) -> dict[datetime, Decimal]:
     """What a line says that it came to by each time that a plan was left."""
     return {
-        datetime.fromisoformat(step.labels["at"]): step.terms["charged"]
+        datetime.fromisoformat(step.labels["instant"]): step.terms["charged"]
         for step in working
         if step.code == USED_UNTIL
     }

@@ -43,9 +43,9 @@ def _code(prorates: Prorates, *, is_by_day: bool) -> str:
 
 
 _USED_UNTIL = {
-    "en": "Of it {charged} for usage until {until}, when the plan was another",
-    "sv": "Därav {charged} för användning till {until}, då planen var en annan",
-    "de": "Davon {charged} für Nutzung bis {until}, als der Plan ein anderer war",
+    "en": "Of it {charged} for usage until {at}, when the plan was another",
+    "sv": "Därav {charged} för användning till {at}, då planen var en annan",
+    "de": "Davon {charged} für Nutzung bis {at}, als der Plan ein anderer war",
 }
 
 SENTENCES: Sentences = {
