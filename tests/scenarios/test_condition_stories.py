@@ -49,6 +49,23 @@ def verified(story: Story) -> None:
         assert verification["is_equal"], verification["differences"]
 
 
+def test_a_fee_above_the_maximum_comes_off_the_bill_that_ends_its_period(story: Story) -> None:
+    """Also of more that is billed at once: an opening and such a bill say what prices come to."""
+    most = {"key": "most", "name": "Most", "maximum": "20"}
+    seats = {"key": "seat", "rule": {"model": "per_unit", "unit_amount": "31"}}
+    plan(story, {**seats, "timing": "in_advance"}, spend_limits=[most])
+    story.subscribe("acme", "pro", day(1))
+    story.pass_time(day(1, 11))
+    more = {"kind": "add_quantity", "price_key": "seat", "quantity": "1"}
+    story.post("/v1/subscriptions/acme/changes", {"what": more, "bills_at_once": True})
+    story.pass_time(day(2))
+    assert [lines(invoice) for invoice in story.proved("acme")] == [
+        [("seat", "-21.00"), ("seat", "42.00")],
+        [("seat", "31.00")],
+        [("seat", "62.00"), ("most", "-32.00")],
+    ], "at once, the opening, and the end of January, which came to 52.00"
+
+
 def test_a_year_of_a_commitment(story: Story) -> None:
     """1,000 a year, drawn down month by month; what goes beyond costs half, what is missing is
     owed with December's bill, and the year after begins anew."""

@@ -153,10 +153,10 @@ class SpendLimit(
 ):
     """The least and the most that is charged for `prices` (by key; without any, for all) together.
 
-    What is above the `maximum` is given back at once; what is missing to the `minimum` is owed when
-    its time is over. `prorates` shrinks both with a time that is cut short. One of a `CUSTOMER`
-    counts all that the customer is billed for, by whatever subscription, and is met by the bill of
-    the one that has it. `in_currency` has both for the plan's other currencies.
+    What is above the `maximum` is given back when a billing period ends; what is missing to the
+    `minimum` is owed when its time is over. `prorates` shrinks both with a time that is cut short.
+    One of a `CUSTOMER` counts all that the customer is billed for, by whatever subscription, and is
+    met by the bill of the one that has it. `in_currency` has both for the plan's other currencies.
     """
 
     key: str
