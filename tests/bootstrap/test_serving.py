@@ -70,7 +70,7 @@ class Server:
         note = read_server(self.directory)
         if note is None or self.process is None or note.pid != self.process.pid:
             return False
-        return httpx.get(f"{note.url}/v1/health", trust_env=False).status_code == 200
+        return httpx.get(f"{note.url}/v1/health", trust_env=False, timeout=60).status_code == 200
 
 
 @pytest.fixture(scope="module")
@@ -123,13 +123,13 @@ def test_commands_find_it_and_say_so(server: Server) -> None:
 def test_the_console_opens_without_a_key_once(server: Server) -> None:
     server.run("init", "--key", "seen")  # whichever other test went before
     link = server.run("console", "--print").stdout.strip()
-    with httpx.Client(trust_env=False) as browser:
+    with httpx.Client(trust_env=False, timeout=60) as browser:
         entered = browser.get(link)
         assert entered.status_code == 303
         assert "HttpOnly" in entered.headers["set-cookie"]
         assert "samesite=strict" in entered.headers["set-cookie"].lower()
         assert browser.get(link.partition("/enter")[0] + "/invoices").status_code == 200
-    assert httpx.get(link, trust_env=False).status_code == 403
+    assert httpx.get(link, trust_env=False, timeout=60).status_code == 403
 
 
 def test_doctor_finds_it_well(server: Server) -> None:
@@ -143,9 +143,10 @@ def test_its_log_is_json_and_keeps_secrets_out(server: Server) -> None:
     note = read_server(server.directory)
     assert note is not None
     header = {"Authorization": f"Bearer {key}"}
-    answer = httpx.get(f"{note.url}/v1/meters?after={key}", headers=header, trust_env=False)
+    url = f"{note.url}/v1/meters?after={key}"
+    answer = httpx.get(url, headers=header, trust_env=False, timeout=60)
     said: dict[str, object] = {}
-    for _ in range(100):  # the line is written when the answer has gone out
+    for _ in range(1_000):  # the line is written when the answer has gone out
         log = Path(server.log.name).read_text()
         found = [line for line in log.splitlines() if answer.headers["request-id"] in line]
         if found:
