@@ -29,6 +29,7 @@ def test_prorates_is_code_too(tallybook: Any, tmp_path: Path) -> None:
     path.write_text(CATALOG.replace("PRORATES", "units"))
     tallybook("apply", str(path), "--yes")
     assert "prorates" not in tallybook("apply", str(path), "--dry-run").out, "it says the same"
+    assert "allowance 60, prorates units" in tallybook("plan", "show", "basic").out
     tallybook("plan", "copy", "basic", "other", "--name", "Other")
     (copied,) = tallybook("plan", "draft", "other", "--json").json["terms"]["prices"]
     assert copied["prorates"] == "units"

@@ -32,6 +32,14 @@ commands = typer.Typer(
 
 Key = Annotated[str, typer.Argument(help="The plan's key.")]
 
+_AROUND = ("allowance", "discount_pct", "maximum", "minimum", "prorates")
+
+
+def _around(price: Mapping[str, Any]) -> str:
+    """What is done around a price's rule, by the fields that say so."""
+    return ", ".join(f"{name} {text_at(price, name)}" for name in _AROUND if name in price)
+
+
 COLUMNS = (
     Column("key", "key", style="bold"),
     Column("version", "version", is_right=True),
@@ -49,6 +57,7 @@ _PRICES = (
     Column("only", "match"),
     Column("model", "rule/model"),
     Column("rule", lambda price: _rule(price["rule"])),
+    Column("around it", _around),
 )
 _GRANTS = (
     Column("grants", "feature", style="bold"),
