@@ -219,6 +219,12 @@ def test_who_cannot_be_moved_is_told_with_the_reason(story: Story) -> None:
         ({"to_plan": "none"}, "unknown_plan", "to_plan", "the plan to leave is there"),
         ({"cohort": {"versions": [9]}}, "unknown_version", "cohort/versions/0", ""),
         ({"cohort": {"versions": [2]}}, "nothing_to_leave", "to_version", "from 2 to 2"),
+        (
+            {"cohort": {"customers": ["ada", "adda"]}},
+            "no_such_customer",
+            "cohort/customers/1",
+            "who is misspelt would be left out in silence",
+        ),
         ({"at": "date"}, "date_of_migration", "effective_at", "which date?"),
         ({"effective_at": "2026-02-01T00:00:00Z"}, "date_of_migration", "effective_at", "two"),
         ({"key": "a b"}, "malformed_key", "key", ""),

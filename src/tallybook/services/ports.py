@@ -63,6 +63,9 @@ class CustomerRecords(Protocol):
         """`locked` holds others off it until the transaction ends."""
 
     def by_ids(self, ids: Iterable[str]) -> Mapping[str, Customer]: ...
+    def there(self, keys: Iterable[str]) -> set[str]:
+        """Those of these keys that are a customer's, by one query."""
+
     def family(self, keys: Iterable[str]) -> list[Customer]:
         """The descendants of these customers, at any depth, in key order, by one query."""
 

@@ -17,6 +17,7 @@ from tallybook.domain.subscriptions.course import Course, course_of, terms_aroun
 from tallybook.domain.subscriptions.migration import MigrationOrder
 from tallybook.domain.subscriptions.subscription import Subscription
 from tallybook.domain.subscriptions.timeline import Terms
+from tallybook.services.find_customers import no_such_customer
 from tallybook.services.find_plans import list_of, pointing, version_to_sell
 from tallybook.services.negotiate import carried_over
 from tallybook.services.ports import Records, Wiring
@@ -60,6 +61,10 @@ def selection_of(records: Records, order: MigrationOrder) -> Selection:
                 field=f"cohort/versions/{index}",
                 mend="Name versions that GET …/versions lists.",
             )
+    there = records.customers.there(order.cohort.customers)
+    for index, key in enumerate(order.cohort.customers):
+        if key not in there:
+            raise no_such_customer(key, field=f"cohort/customers/{index}")
     with pointing(plan="to_plan" if order.to_plan else "plan", version="to_version"):
         target = version_to_sell(records, order.to_plan or order.plan, order.to_version)
     left = frozenset(

@@ -95,6 +95,14 @@ class SqlCustomers:
         query = self._select().where(_ROW.id == sa.func.any(wanted))
         return {customer.id: customer for customer in self._customers(query)}
 
+    def there(self, keys: Iterable[str]) -> set[str]:
+        """Those of these keys that are a customer's, by one query."""
+        wanted = sa.bindparam("keys", list(keys), type_=sa.ARRAY(sa.Text))
+        query = sa.select(_ROW.key).where(
+            _ROW.organization_id == self._organization_id, _ROW.key == sa.func.any(wanted)
+        )
+        return set(self._connection.execute(query).scalars())
+
     def family(self, keys: Iterable[str]) -> list[Customer]:
         """The descendants of these customers, at any depth, in key order, by one query."""
         top = sa.bindparam("keys", list(keys), type_=sa.ARRAY(sa.Text))
