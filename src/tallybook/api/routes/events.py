@@ -13,6 +13,7 @@ from litestar.params import QueryParameter
 
 from tallybook.api.bodies import read_body
 from tallybook.api.injected import OrganizationId, Wired
+from tallybook.api.matching import matches_of
 from tallybook.api.pages import After, Limit, Page
 from tallybook.api.parameters import refuse_others
 from tallybook.api.raw_headers import header_of
@@ -238,25 +239,10 @@ def read_events(
         actor=actor,
         starts=parse_instant(starts, field="from") if starts else None,
         ends=parse_instant(ends, field="to") if ends else None,
-        properties=_matches(match),
+        properties=matches_of(match, named="property"),
     )
     found, cursor = list_events(wiring, organization_id, wanted, after=after, limit=limit)
     return Page(found, cursor)
-
-
-def _matches(match: Sequence[str] | None) -> dict[str, str]:
-    found = {}
-    for sent in match or ():
-        name, colon, value = sent.partition(":")
-        if not colon:
-            raise Invalid(
-                "bad_match",
-                f"{sent[:60]!r} does not say which value of which property.",
-                field="match",
-                mend="Send property:value, such as region:eu.",
-            )
-        found[name] = value
-    return found
 
 
 router = Router(path="/", route_handlers=[post_events, read_events], tags=["Events"])

@@ -12,13 +12,13 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from tallybook.api.injected import OrganizationId, Wired
+from tallybook.api.matching import matches_of
 from tallybook.api.pages import After
 from tallybook.api.security import AnyRequest, requires
 from tallybook.api.usage_forms import FORMS, Form, streamed, wanted_form
 from tallybook.domain.customers.organization import Scope
 from tallybook.domain.events.event import StoredEvent
 from tallybook.domain.kernel.decimals import plain
-from tallybook.domain.kernel.errors import Invalid
 from tallybook.domain.kernel.instants import parse_instant
 from tallybook.domain.metering.meter import Usage
 from tallybook.domain.metering.report import Combined, Ranked, Reported, Shape
@@ -194,7 +194,7 @@ def read_usage(
         window=window,
         timezone=timezone,
         group_by=names,
-        match=_matches(match),
+        match=matches_of(match, named="dimension"),
         as_of=as_of,
         fills=fill,
         compares=compare,
@@ -236,7 +236,7 @@ def read_usage_events(
         ends=parse_instant(ends, field="to") if ends else None,
         period=period,
         timezone=timezone,
-        match=_matches(match),
+        match=matches_of(match, named="dimension"),
         as_of=as_of,
     )
     found = list_counted_events(wiring, organization_id, question, after=after, limit=limit)
@@ -298,21 +298,6 @@ def report_row(row: Reported) -> ReportRow:
 def _names(group_by: Sequence[str] | None) -> tuple[str, ...]:
     """Names sent one by one or, as is shorter, with commas between them."""
     return tuple(name for sent in group_by or () for name in sent.split(",") if name)
-
-
-def _matches(match: Sequence[str] | None) -> dict[str, str]:
-    found = {}
-    for sent in match or ():
-        name, colon, value = sent.partition(":")
-        if not colon:
-            raise Invalid(
-                "bad_match",
-                f"{sent[:60]!r} does not say which value of which dimension.",
-                field="match",
-                mend="Send dimension:value, such as region:eu.",
-            )
-        found[name] = value
-    return found
 
 
 router = Router(path="/", route_handlers=[read_usage, read_usage_events], tags=["Usage"])
