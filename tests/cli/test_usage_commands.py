@@ -147,7 +147,7 @@ def test_usage_is_drawn_and_written(tallybook: Any, tmp_path: Path) -> None:
     behind = tallybook(*asked, "--match", "model=large", "--events", "--json").json
     assert [event["id"] for event in behind] == ["e1", "e2"]
     top = tallybook(*asked, "--group-by", "model", "--top", "1", "--compare").out
-    assert "(1 others)" in top
+    assert "(1 other)" in top
     assert "before" in top
 
     for form in ("csv", "ndjson", "parquet"):
