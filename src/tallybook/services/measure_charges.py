@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import msgspec
 
 from tallybook.domain.catalog.price import Price
 from tallybook.domain.customers.customer import Customer
@@ -29,8 +30,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(msgspec.Struct, frozen=True, gc=False):
     """How a meter's usage is split for a price; `timezone` is "" where no window needs it.
 
     `each_event` is no split but every event by itself, from `lookback_days` before the period on.
@@ -44,8 +44,7 @@ class Split:
     lookback_days: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, gc=False):
     """The usage that a charge is about."""
 
     meter: Meter
@@ -62,7 +61,9 @@ class Wanted:
 
     def until(self, at: datetime) -> Wanted:
         """The same up to a time within its span."""
-        return replace(self, of=CustomerPeriod(self.of.customer, Span(self.of.span.starts, at)))
+        return msgspec.structs.replace(
+            self, of=CustomerPeriod(self.of.customer, Span(self.of.span.starts, at))
+        )
 
 
 def wanted_by(

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
+
 from tallybook.domain.kernel.errors import Conflicting
 from tallybook.domain.kernel.instants import Span
 from tallybook.domain.metering.meter import Usage
@@ -21,8 +23,7 @@ MOST_OF_ONE = 2_000_000
 """Events that one customer's period may have, charged one by one: they are rated in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerPeriod:
+class CustomerPeriod(msgspec.Struct, frozen=True, gc=False):
     """Whose usage, over which time."""
 
     customer: str
